@@ -1,0 +1,1 @@
+//! Records, collections, repositories: in the next commit.
