@@ -1,1 +1,90 @@
-//! Records, collections, repositories: in the next commit.
+//! The core of Larder: records, collections, repositories, queries, durable awaits.
+//!
+//! Applications use the `larder` crate, which puts a backend behind these types. This crate is for
+//! those who write a backend, or who want the memory store alone.
+//!
+//! | to know | read |
+//! |---|---|
+//! | what a type must say to be kept | [`Record`], [`Collection`] |
+//! | what a repository promises | [`Repository`], and its verbs [`RepositoryExt`] |
+//! | how to find records | [`Query`], [`Index`], [`UniqueIndex`], [`Field`] |
+//! | what "saved" means | [`Write`] |
+//! | what can go wrong | [`Error`], [`ErrorKind`], [`Issue`], [`LoadReport`], [`Health`] |
+//! | how a backend is made | [`backend`] |
+//!
+//! No type of a database, of a JSON parser or of a validator stands in these signatures, but for
+//! [`serde_json::Value`] and the bound on [`schemars::JsonSchema`].
+
+mod admission;
+mod collection;
+mod committer;
+mod cursor;
+mod document;
+mod encode;
+mod error;
+mod ext;
+mod health;
+mod index;
+mod issue;
+mod journal;
+mod key;
+mod key_arg;
+mod key_encode;
+mod memory;
+mod op;
+mod options;
+mod plan;
+mod quarantine;
+mod query;
+mod record;
+mod report;
+mod repository;
+mod shelf;
+mod stats;
+mod store;
+mod table;
+mod view;
+mod write;
+
+pub use admission::MAX_ID_BYTES;
+pub use collection::{Collection, Definition, IndexDefinition};
+pub use committer::HealthWatch;
+pub use cursor::Cursor;
+pub use document::Document;
+pub use error::{Error, ErrorKind, Result};
+pub use ext::{Page, RepositoryExt};
+pub use health::{Health, HealthState};
+pub use index::{Extract, Field, Index, IndexDef, Keys, UniqueIndex};
+pub use issue::{Action, Issue, IssueKind, Position};
+pub use key::{Key, KeyError};
+pub use key_arg::{Compound, KeyArg, LeadingKeyArg};
+pub use memory::{MemoryRepository, MemoryStore};
+pub use op::{Expect, Op, Outcome};
+pub use options::{Durability, OnExternalChange, OnInvalid, Options};
+pub use plan::{Access, Plan};
+pub use quarantine::Quarantined;
+pub use query::{Condition, Filter, Lookup, Order, Query, Target, Test};
+pub use record::{Data, Record};
+pub use report::LoadReport;
+pub use repository::Repository;
+pub use stats::{CollectionStats, StoreStats};
+pub use store::Backend;
+pub use write::Write;
+
+pub use larder_schema::{Pointer, Violation};
+
+/// What a backend is made of.
+///
+/// A backend that holds its records in memory loads them with a [`Loader`](backend::Loader) into a
+/// [`Table`](backend::Table), whose changes gather in a [`Journal`](backend::Journal); a
+/// [`Committer`](backend::Committer) calls its [`Medium`](backend::Medium) to make them durable.
+pub mod backend {
+    pub use crate::admission::{Admission, Admitted, Rejection};
+    pub use crate::collection::check_name;
+    pub use crate::committer::{Committer, CommitterOptions, Medium, Progress};
+    pub use crate::document::compact;
+    pub use crate::encode::encode;
+    pub use crate::journal::{Entry, EntryChange, Journal};
+    pub use crate::shelf::Shelf;
+    pub use crate::table::{Loaded, Loader, Loser, Table};
+}

@@ -1,0 +1,286 @@
+//! The one gate through which every record comes in, from a caller or from the disk.
+//!
+//! Owns [`Admission`]: what is checked and in which order. Because a save goes through the same
+//! steps as a load, *what `save` accepts, `open` accepts*. It does not look at other records:
+//! unique keys and preconditions are the table's.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use larder_schema::{Tree, Validator, Violation};
+
+use crate::collection::{Collection, Prepared};
+use crate::encode::encode;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{IndexDef, JsonFields};
+use crate::issue::IssueKind;
+use crate::key::Key;
+use crate::record::Data;
+
+/// Longest id, in bytes.
+pub const MAX_ID_BYTES: usize = 1024;
+
+/// A record that may come in, with everything that was worked out on the way.
+#[derive(Debug)]
+pub struct Admitted<T> {
+    /// The id.
+    pub id: Arc<str>,
+    /// The record.
+    pub record: Arc<T>,
+    /// The keys, per index of the collection.
+    pub keys: Vec<Vec<Key>>,
+}
+
+/// Why a text is not a record of the collection.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// What is wrong.
+    pub kind: IssueKind,
+    /// The id, where it could be read.
+    pub id: Option<String>,
+    /// One sentence, without values of the record.
+    pub message: Cow<'static, str>,
+    /// The reasons, with their paths.
+    pub violations: Vec<Violation>,
+    /// Line and column within the text, for a syntax error.
+    pub place: Option<(usize, usize)>,
+}
+
+impl Rejection {
+    fn new(kind: IssueKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            id: None,
+            message: message.into(),
+            violations: Vec::new(),
+            place: None,
+        }
+    }
+
+    fn into_error(self) -> Error {
+        let kind = match self.kind {
+            IssueKind::InvalidId => ErrorKind::InvalidId,
+            IssueKind::InvalidKey => ErrorKind::InvalidKey,
+            IssueKind::Schema => ErrorKind::Invalid,
+            _ => ErrorKind::Encode,
+        };
+        Error::new(kind, self.message).with_violations(self.violations)
+    }
+}
+
+/// The checks of one collection, compiled once.
+#[derive(Debug)]
+pub struct Admission<T> {
+    collection: Collection<T>,
+    prepared: Arc<Prepared<T>>,
+}
+
+impl<T: Data> Admission<T> {
+    /// Checks the collection's definition and compiles its schema.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] with what is wrong.
+    pub fn new(collection: Collection<T>) -> Result<Self> {
+        let prepared = collection.prepare()?.share();
+        Ok(Self {
+            collection,
+            prepared,
+        })
+    }
+
+    /// The collection.
+    #[must_use]
+    pub fn collection(&self) -> &Collection<T> {
+        &self.collection
+    }
+
+    /// The indexes, with their paths parsed.
+    #[must_use]
+    pub fn indexes(&self) -> &[IndexDef<T>] {
+        &self.prepared.indexes
+    }
+
+    /// The compiled schema.
+    #[must_use]
+    pub fn validator(&self) -> &Validator {
+        &self.prepared.validator
+    }
+
+    /// A record from a caller: it is written as JSON, and the JSON must be admitted. Gives the
+    /// text too.
+    ///
+    /// The record that stays in the view is the caller's, with its run-time fields.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`], [`ErrorKind::InvalidId`], [`ErrorKind::InvalidKey`] or
+    /// [`ErrorKind::Invalid`]; nothing was changed.
+    pub fn admit(&self, record: T) -> Result<(Admitted<T>, String)> {
+        let text = encode(&record)?;
+        let read = self.read(&text).map_err(Rejection::into_error)?;
+        let id = read.id;
+        if let Some(own) = self.prepared.id
+            && own(&record) != &*id
+        {
+            return Err(Error::new(
+                ErrorKind::Encode,
+                "the record reads back with another id: its Serialize and Deserialize disagree",
+            )
+            .with_id(own(&record)));
+        }
+        let keys = self.keys_of(&record).map_err(|error| error.with_id(&*id))?;
+        if keys != read.keys {
+            return Err(Error::new(
+                ErrorKind::Encode,
+                "the record reads back with other index keys: its Serialize and Deserialize \
+                 disagree",
+            )
+            .with_id(&*id));
+        }
+        Ok((
+            Admitted {
+                id,
+                record: Arc::new(record),
+                keys,
+            },
+            text,
+        ))
+    }
+
+    /// A record from the disk, or from any text.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not a record of this collection.
+    pub fn read(&self, text: &str) -> Result<Admitted<T>, Rejection> {
+        let tree = Tree::parse(text).map_err(|error| {
+            let mut rejection = Rejection::new(IssueKind::Syntax, error.message().to_owned());
+            rejection.place = Some((error.line(), error.column()));
+            if let Some(path) = error.duplicate_key() {
+                rejection.violations = vec![Violation::new(path, "duplicateKey", error.message())];
+            }
+            rejection
+        })?;
+        let id = self.read_id(&tree);
+        let readable = id.as_ref().ok().map(ToString::to_string);
+        let name = |mut rejection: Rejection| {
+            rejection.id.clone_from(&readable);
+            rejection
+        };
+
+        let violations = self.prepared.validator.check(&tree);
+        if !violations.is_empty() {
+            let mut rejection = Rejection::new(IssueKind::Schema, "the record is not valid");
+            rejection.violations = violations;
+            return Err(name(rejection));
+        }
+        let id: Arc<str> = id?.into();
+        let record: T = serde_json::from_str(text).map_err(|error| {
+            // The message of a type's own Deserialize may hold the value: only the place is told.
+            let mut rejection = Rejection::new(
+                IssueKind::Schema,
+                "the schema accepts the record, but the record type cannot read it",
+            );
+            rejection.place = Some((error.line(), error.column()));
+            name(rejection)
+        })?;
+        if let Some(check) = self.prepared.check {
+            check(&record).map_err(|violation| {
+                let mut rejection =
+                    Rejection::new(IssueKind::Schema, "the record breaks a rule of its type");
+                rejection.violations = vec![violation];
+                name(rejection)
+            })?;
+        }
+        let keys = self
+            .prepared
+            .indexes
+            .iter()
+            .map(|index| index.keys(&record, &tree).map_err(|error| (index, error)))
+            .collect::<Result<_, _>>()
+            .map_err(|(index, error)| {
+                let path = index
+                    .paths()
+                    .first()
+                    .map(|path| &**path)
+                    .unwrap_or_default();
+                let mut rejection =
+                    Rejection::new(IssueKind::InvalidKey, "an indexed field cannot be a key");
+                rejection.violations = vec![Violation::new(path, "index", error.to_string())];
+                name(rejection)
+            })?;
+        Ok(Admitted {
+            id,
+            record: Arc::new(record),
+            keys,
+        })
+    }
+
+    /// The keys of a record that is in the view, per index.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidKey`]; never for a record that was admitted.
+    pub fn keys_of(&self, record: &T) -> Result<Vec<Vec<Key>>> {
+        let json = crate::view::View::new(record);
+        self.prepared
+            .indexes
+            .iter()
+            .map(|index| {
+                index.keys(record, &json).map_err(|error| {
+                    Error::new(ErrorKind::InvalidKey, error.to_string()).with_index(index.name())
+                })
+            })
+            .collect()
+    }
+
+    /// The id of a record.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidId`]; never for a record that was admitted.
+    pub fn id_of(&self, record: &T) -> Result<Arc<str>> {
+        if let Some(id) = self.prepared.id {
+            return Ok(id(record).into());
+        }
+        match crate::view::View::new(record).key(&self.prepared.id_path) {
+            Ok(Key::Text(id)) => Ok(id),
+            _ => Err(Error::new(
+                ErrorKind::InvalidId,
+                "the id is missing or not a string",
+            )),
+        }
+    }
+
+    fn read_id<'t>(&self, tree: &'t Tree<'_>) -> Result<&'t str, Rejection> {
+        let refuse = |message: &'static str| {
+            let mut rejection = Rejection::new(IssueKind::InvalidId, message);
+            let path = self.prepared.id_path.to_string();
+            rejection.violations = vec![Violation::new(path, "id", message)];
+            Err(rejection)
+        };
+        match tree.pointer(&self.prepared.id_path) {
+            None => refuse("the id is missing"),
+            Some(Tree::String(id)) => check_id(id).map(|()| &**id).or_else(refuse),
+            Some(_) => refuse("the id is not a string"),
+        }
+    }
+}
+
+/// Checks an id by the rules of [`Record::id`](crate::Record::id).
+///
+/// # Errors
+///
+/// The rule that is broken.
+pub(crate) fn check_id(id: &str) -> Result<(), &'static str> {
+    if id.is_empty() {
+        Err("the id is empty")
+    } else if id.len() > MAX_ID_BYTES {
+        Err("the id is longer than 1,024 bytes")
+    } else if id.contains('\0') {
+        Err("the id contains NUL")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,457 @@
+//! A collection as a value: what [`Record`] says about a type, or what is known only at run time.
+//!
+//! Owns [`Collection`], its rules for names, and [`Definition`], the form in which a collection is
+//! kept beside its data so that tools without the type can work on it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use larder_schema::{Pointer, Validator, Violation};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::IndexDef;
+use crate::record::{Data, Record};
+
+/// Where the schema of a collection comes from.
+#[derive(Clone, Debug)]
+enum SchemaSource {
+    /// Any JSON object.
+    Any,
+    Document(Value),
+    Compiled(Result<Validator>),
+}
+
+type CheckFn<T> = fn(&T) -> Result<(), Violation>;
+type IdFn<T> = fn(&T) -> &str;
+
+/// The name, the id, the schema and the indexes of a collection of `T`.
+///
+/// For a [`Record`] it is [`Collection::of`]. For data whose form is known only at run time it is
+/// built:
+///
+/// ```
+/// use larder_core::Collection;
+/// use serde_json::{Value, json};
+///
+/// let sessions = Collection::<Value>::named("sessions")
+///     .id("/id")
+///     .unique("/channelId")
+///     .index("categoryId")
+///     .multi("tags")
+///     .schema(json!({"type": "object", "required": ["id", "channelId"]}));
+/// assert_eq!(sessions.name(), "sessions");
+/// ```
+///
+/// Mistakes (a bad name, a path that is no path, a schema that is none) are reported when the
+/// collection is opened.
+pub struct Collection<T> {
+    name: String,
+    version: u32,
+    id_path: String,
+    id: Option<IdFn<T>>,
+    indexes: Vec<IndexDef<T>>,
+    schema: SchemaSource,
+    check: Option<CheckFn<T>>,
+}
+
+impl<T> Clone for Collection<T> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            version: self.version,
+            id_path: self.id_path.clone(),
+            id: self.id,
+            indexes: self.indexes.clone(),
+            schema: self.schema.clone(),
+            check: self.check,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Collection<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collection")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("id_path", &self.id_path)
+            .field("indexes", &self.indexes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Record> Collection<T> {
+    /// The collection that the type says.
+    #[must_use]
+    pub fn of() -> Self {
+        Self {
+            name: T::COLLECTION.to_owned(),
+            version: T::VERSION,
+            id_path: T::ID_PATH.to_owned(),
+            id: Some(T::id),
+            indexes: T::indexes(),
+            schema: SchemaSource::Compiled(Validator::of::<T>().map_err(Error::from)),
+            check: Some(T::check),
+        }
+    }
+}
+
+/// A field as it is typed, as a JSON pointer. `categoryId`, `workflowState.status`, `/a/b`.
+pub(crate) fn pointer_text(field: &str) -> String {
+    // What is no path stays as it is: it is reported when it is used.
+    Pointer::field(field).map_or_else(|_| field.to_owned(), |pointer| pointer.to_string())
+}
+
+/// `/a/b` as `a.b`: what an index over it is called.
+fn field_name(path: &str) -> String {
+    path.trim_start_matches('/').replace('/', ".")
+}
+
+impl<T: Data> Collection<T> {
+    /// A collection of this name, version 1, with its id at `/id`, no index, and no schema but
+    /// that a record is a JSON object.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            version: 1,
+            id_path: "/id".to_owned(),
+            id: None,
+            indexes: Vec::new(),
+            schema: SchemaSource::Any,
+            check: None,
+        }
+    }
+
+    /// Where the id stands: a field or a JSON pointer.
+    #[must_use]
+    pub fn id(mut self, field: &str) -> Self {
+        self.id_path = pointer_text(field);
+        self
+    }
+
+    /// The version of the records' form.
+    #[must_use]
+    pub fn with_version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    fn with_index(mut self, unique: bool, multi: bool, fields: &[&str]) -> Self {
+        let paths: Vec<String> = fields.iter().map(|field| pointer_text(field)).collect();
+        let name = paths
+            .iter()
+            .map(|path| field_name(path))
+            .collect::<Vec<_>>()
+            .join("+");
+        self.indexes
+            .push(IndexDef::at_paths(name, unique, multi, paths));
+        self
+    }
+
+    /// An index over a field.
+    #[must_use]
+    pub fn index(self, field: &str) -> Self {
+        self.with_index(false, false, &[field])
+    }
+
+    /// A unique index over a field.
+    #[must_use]
+    pub fn unique(self, field: &str) -> Self {
+        self.with_index(true, false, &[field])
+    }
+
+    /// An index with one entry per element of the list in a field.
+    #[must_use]
+    pub fn multi(self, field: &str) -> Self {
+        self.with_index(false, true, &[field])
+    }
+
+    /// A compound index over several fields; its name is theirs, joined by `+`.
+    #[must_use]
+    pub fn compound(self, fields: &[&str]) -> Self {
+        self.with_index(false, false, fields)
+    }
+
+    /// A unique compound index.
+    #[must_use]
+    pub fn compound_unique(self, fields: &[&str]) -> Self {
+        self.with_index(true, false, fields)
+    }
+
+    /// The JSON Schema document that every record satisfies. References to other documents are
+    /// refused: nothing is fetched.
+    #[must_use]
+    pub fn schema(mut self, document: Value) -> Self {
+        self.schema = SchemaSource::Document(document);
+        self
+    }
+
+    /// Rules that no schema can say; see [`Record::check`].
+    #[must_use]
+    pub fn check(mut self, check: fn(&T) -> Result<(), Violation>) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    /// The collection that a definition describes.
+    #[must_use]
+    pub fn from_definition(definition: Definition) -> Self {
+        let indexes = definition
+            .indexes
+            .into_iter()
+            .map(|index| IndexDef::at_paths(index.name, index.unique, index.multi, index.fields))
+            .collect();
+        let schema = match definition.schema {
+            Value::Null => SchemaSource::Any,
+            document => SchemaSource::Document(document),
+        };
+        Self {
+            name: definition.collection,
+            version: definition.version,
+            id_path: definition.id,
+            id: None,
+            indexes,
+            schema,
+            check: None,
+        }
+    }
+
+    /// Checks everything that can be wrong about a definition, and compiles the schema.
+    pub(crate) fn prepare(&self) -> Result<Prepared<T>> {
+        let in_here = |error: Error| error.with_collection(&self.name);
+        check_name(&self.name).map_err(in_here)?;
+        let id_path = Pointer::parse(&self.id_path).map_err(|error| {
+            Error::new(
+                ErrorKind::Config,
+                format!("{:?} is not a JSON pointer", self.id_path),
+            )
+            .with_collection(&self.name)
+            .with_source(error)
+        })?;
+        let indexes = self
+            .indexes
+            .iter()
+            .map(|index| index.clone().prepare().map_err(in_here))
+            .collect::<Result<Vec<_>>>()?;
+        for (position, index) in indexes.iter().enumerate() {
+            if indexes
+                .iter()
+                .take(position)
+                .any(|other| other.name() == index.name())
+            {
+                return Err(Error::new(ErrorKind::Config, "two indexes have this name")
+                    .with_index(index.name())
+                    .with_collection(&self.name));
+            }
+        }
+        let validator = match &self.schema {
+            SchemaSource::Any => Validator::any_object(),
+            SchemaSource::Document(document) => {
+                Validator::from_document(document.clone()).map_err(|error| in_here(error.into()))?
+            }
+            SchemaSource::Compiled(validator) => validator.clone().map_err(in_here)?,
+        };
+        Ok(Prepared {
+            id_path,
+            id: self.id,
+            indexes,
+            validator,
+            check: self.check,
+        })
+    }
+
+    /// The definition, to keep beside the data.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the collection.
+    pub fn definition(&self) -> Result<Definition> {
+        let prepared = self.prepare()?;
+        Ok(Definition {
+            larder: 1,
+            collection: self.name.clone(),
+            version: self.version,
+            id: self.id_path.clone(),
+            indexes: prepared
+                .indexes
+                .iter()
+                .map(|index| IndexDefinition {
+                    name: index.name().to_owned(),
+                    unique: index.is_unique(),
+                    multi: index.is_multi(),
+                    fields: index.paths().iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+            schema: match &self.schema {
+                SchemaSource::Any => Value::Null,
+                _ => prepared.validator.document().clone(),
+            },
+        })
+    }
+}
+
+impl<T> Collection<T> {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version of the records' form on disk.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The JSON pointer of the id.
+    #[must_use]
+    pub fn id_path(&self) -> &str {
+        &self.id_path
+    }
+
+    /// The indexes.
+    #[must_use]
+    pub fn indexes(&self) -> &[IndexDef<T>] {
+        &self.indexes
+    }
+}
+
+/// A collection whose every part was checked.
+#[derive(Debug)]
+pub(crate) struct Prepared<T> {
+    pub(crate) id_path: Pointer,
+    pub(crate) id: Option<IdFn<T>>,
+    pub(crate) indexes: Vec<IndexDef<T>>,
+    pub(crate) validator: Validator,
+    pub(crate) check: Option<CheckFn<T>>,
+}
+
+impl<T> Prepared<T> {
+    /// Shared by the table and by whoever loads into it.
+    pub(crate) fn share(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+}
+
+/// Names that Windows gives to devices, whatever their extension.
+const DEVICE_NAMES: [&str; 4] = ["con", "prn", "aux", "nul"];
+
+/// Checks the name of a collection: it names a file, a table and a section of a configuration, on
+/// every platform.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] with the rule that is broken.
+pub fn check_name(name: &str) -> Result<()> {
+    let refuse = |rule: &'static str| {
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("{name:?} cannot name a collection: {rule}"),
+        ))
+    };
+    let mut bytes = name.bytes();
+    if !bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+    {
+        return refuse("it must begin with a letter");
+    }
+    if !bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+        return refuse("it may hold letters, digits, '-' and '_' only");
+    }
+    if name.len() > 64 {
+        return refuse("it must not be longer than 64 characters");
+    }
+    let lower = name.to_ascii_lowercase();
+    let numbered = |prefix: &str| {
+        lower
+            .strip_prefix(prefix)
+            .is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
+    };
+    if DEVICE_NAMES.contains(&lower.as_str()) || numbered("com") || numbered("lpt") {
+        return refuse("Windows reserves it for a device");
+    }
+    if lower.starts_with("larder_") || lower.starts_with("sqlite_") {
+        return refuse("names with this beginning are reserved");
+    }
+    Ok(())
+}
+
+/// A collection's definition in the form in which it is kept beside the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The version of this form: 1.
+    pub larder: u32,
+    /// The collection's name.
+    pub collection: String,
+    /// The version of the records' form.
+    pub version: u32,
+    /// JSON pointer of the id.
+    pub id: String,
+    /// The indexes.
+    #[serde(default)]
+    pub indexes: Vec<IndexDefinition>,
+    /// The JSON Schema; null for "any object".
+    #[serde(default)]
+    pub schema: Value,
+}
+
+/// An index in a [`Definition`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexDefinition {
+    /// The name.
+    pub name: String,
+    /// Whether at most one record may have a key.
+    #[serde(default)]
+    pub unique: bool,
+    /// Whether there is one key per element of a list.
+    #[serde(default)]
+    pub multi: bool,
+    /// JSON pointers of the fields; several for a compound index.
+    pub fields: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_files_tables_and_sections_everywhere() {
+        for good in ["sessions", "monitor-runs", "A_1", "console", "com10"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        let long = "x".repeat(65);
+        for bad in [
+            "", "1a", "-a", "a.b", "a/b", "a b", "é", "NUL", "con", "COM1", "larder_x", &*long,
+        ] {
+            assert_eq!(
+                check_name(bad).unwrap_err().kind(),
+                ErrorKind::Config,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_definition_comes_back_as_the_same_collection() {
+        let collection = Collection::<Value>::named("c")
+            .with_version(3)
+            .id("key")
+            .unique("a.b")
+            .multi("/tags")
+            .compound(&["x", "y"])
+            .schema(serde_json::json!({"type": "object"}));
+        let definition = collection.definition().unwrap();
+        let text = serde_json::to_string(&definition).unwrap();
+        let read: Definition = serde_json::from_str(&text).unwrap();
+        let again = Collection::<Value>::from_definition(read)
+            .definition()
+            .unwrap();
+        assert_eq!(again, definition);
+        assert_eq!(definition.indexes[0].name, "a.b");
+        assert_eq!(definition.indexes[2].name, "x+y");
+    }
+}

@@ -1,0 +1,204 @@
+//! The order of a store's writes: one write lock, one sequence, one list of what is not flushed.
+//!
+//! Owns [`Journal`]. A write takes a [`Turn`], changes its table and commits; so the sequence is
+//! the order in which writes became visible, over all collections of the store. The committer's
+//! medium takes what has gathered with [`Journal::take`], without waiting for writers and without
+//! making them wait.
+
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::committer::Progress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::write::Write;
+
+/// One change of one record, as a medium needs it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The collection's name.
+    pub collection: Arc<str>,
+    /// The change.
+    pub change: EntryChange,
+}
+
+/// See [`Entry::change`].
+#[derive(Clone, Debug)]
+pub enum EntryChange {
+    /// The record with this id is now this JSON text.
+    Put {
+        /// The id.
+        id: Arc<str>,
+        /// The JSON, in one line.
+        text: Box<str>,
+    },
+    /// The record with this id is gone.
+    Delete {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// Every record is gone.
+    Clear,
+}
+
+/// Where writes go after they are visible.
+#[derive(Debug)]
+enum Sink {
+    /// Nowhere: the memory is all there is.
+    Memory,
+    /// To a medium, by the committer.
+    Committer(Arc<Progress>),
+    /// Writes are refused.
+    ReadOnly,
+}
+
+/// The order of a store's writes.
+#[derive(Debug)]
+pub struct Journal {
+    /// The write lock.
+    turn: Mutex<()>,
+    gathered: Mutex<Gathered>,
+    sink: Sink,
+    closed: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    last: u64,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    fn new(sink: Sink) -> Self {
+        Self {
+            turn: Mutex::new(()),
+            gathered: Mutex::new(Gathered::default()),
+            sink,
+            closed: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    /// The journal of a store that lives in memory: nothing gathers.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::new(Sink::Memory)
+    }
+
+    /// The journal of a store whose writes a committer makes durable.
+    #[must_use]
+    pub fn committed(progress: Arc<Progress>) -> Self {
+        Self::new(Sink::Committer(progress))
+    }
+
+    /// The journal of a store that was opened for reading.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self::new(Sink::ReadOnly)
+    }
+
+    /// From now on writes are refused.
+    pub fn close(&self) {
+        // After this no turn is running that saw the journal open.
+        self.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(self.turn.lock());
+    }
+
+    /// The closing failed: writes are accepted again.
+    pub fn reopen(&self) {
+        self.closed
+            .store(false, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Whether writes are possible at all; asked before any work is done for one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`] or [`ErrorKind::Poisoned`].
+    pub fn check_writable(&self) -> Result<()> {
+        if self.closed.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
+        }
+        match &self.sink {
+            Sink::Memory => Ok(()),
+            Sink::Committer(progress) => progress.check_open(),
+            Sink::ReadOnly => Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the store was opened for reading only",
+            )),
+        }
+    }
+
+    /// Takes the write lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_writable`](Self::check_writable).
+    pub fn turn(&self) -> Result<Turn<'_>> {
+        let guard = self.turn.lock();
+        self.check_writable()?;
+        Ok(Turn {
+            journal: self,
+            _guard: guard,
+        })
+    }
+
+    /// Everything that has gathered since the last call, in order, and the sequence number of the
+    /// last of it.
+    pub fn take(&self) -> (Vec<Entry>, u64) {
+        let mut gathered = self.gathered.lock();
+        (std::mem::take(&mut gathered.entries), gathered.last)
+    }
+
+    /// The sequence number of the last write.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.gathered.lock().last
+    }
+
+    /// A wait for everything that is visible now.
+    pub fn flush(&self) -> Write<()> {
+        self.ticket((), self.last())
+    }
+
+    fn ticket<R>(&self, value: R, sequence: u64) -> Write<R> {
+        match &self.sink {
+            Sink::Committer(progress) => Write::pending(value, Arc::clone(progress), sequence),
+            Sink::Memory | Sink::ReadOnly => Write::done(value),
+        }
+    }
+}
+
+/// The right to write: no other write of the store happens while it is held.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    journal: &'a Journal,
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl Turn<'_> {
+    /// Whether the journal wants entries: the memory store does not.
+    #[must_use]
+    pub fn wants_entries(&self) -> bool {
+        matches!(self.journal.sink, Sink::Committer(_))
+    }
+
+    /// What was changed in this turn becomes the next in the store's order.
+    pub fn commit<R>(self, value: R, entries: Vec<Entry>) -> Write<R> {
+        let sequence = {
+            let mut gathered = self.journal.gathered.lock();
+            gathered.last += 1;
+            gathered.entries.extend(entries);
+            gathered.last
+        };
+        if let Sink::Committer(progress) = &self.journal.sink {
+            progress.wrote(sequence);
+        }
+        self.journal.ticket(value, sequence)
+    }
+
+    /// Nothing was changed: whoever waits, waits for what was there before.
+    pub fn unchanged<R>(self, value: R) -> Write<R> {
+        let last = self.journal.last();
+        self.journal.ticket(value, last)
+    }
+}

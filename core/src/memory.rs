@@ -1,0 +1,257 @@
+//! The store that lives in memory: the reference that other backends are compared with, and what
+//! tests of an application use.
+//!
+//! Owns [`MemoryStore`] and [`MemoryRepository`]. Everything is as with a store on disk, but that
+//! nothing is left when the last handle is dropped; every write is as durable as it gets at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::admission::Admission;
+use crate::collection::{Collection, Definition};
+use crate::committer::HealthWatch;
+use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind, Result};
+use crate::health::{Health, HealthState};
+use crate::journal::Journal;
+use crate::op::{Op, Outcome};
+use crate::plan::Plan;
+use crate::quarantine::Quarantined;
+use crate::query::Query;
+use crate::record::{Data, Record};
+use crate::report::LoadReport;
+use crate::repository::Repository;
+use crate::shelf::Shelf;
+use crate::stats::{CollectionStats, StoreStats};
+use crate::store::Backend;
+use crate::table::Table;
+use crate::write::Write;
+
+/// A store in memory. Clones are handles on the same store.
+///
+/// ```
+/// use larder_core::{Collection, MemoryStore, RepositoryExt};
+/// use serde_json::{Value, json};
+///
+/// let store = MemoryStore::new();
+/// let notes = store.collection(Collection::<Value>::named("notes").index("tag"))?;
+/// notes.save(json!({"id": "a", "tag": "x"}))?.wait()?;
+/// assert_eq!(notes.get("a")?.expect("just saved")["tag"], "x");
+/// # use larder_core::Repository as _;
+/// # Ok::<(), larder_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    journal: Arc<Journal>,
+    shelf: Shelf,
+    definitions: Mutex<Vec<Definition>>,
+    closed: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            journal: Arc::new(Journal::memory()),
+            shelf: Shelf::default(),
+            definitions: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Shared {
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
+        }
+        Ok(())
+    }
+
+    fn health(&self) -> Health {
+        let last = self.journal.last();
+        let closed = self.closed.load(Ordering::SeqCst);
+        let state = if closed {
+            HealthState::Closed
+        } else {
+            HealthState::Healthy
+        };
+        Health {
+            state,
+            applied: last,
+            durable: last,
+        }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The repository of a record type.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a collection that cannot be, or is open with another type;
+    /// [`ErrorKind::Closed`].
+    pub fn repository<T: Record>(&self) -> Result<MemoryRepository<T>> {
+        self.collection(Collection::of())
+    }
+
+    /// The repository of a collection that is described at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`repository`](Self::repository).
+    pub fn collection<T: Data>(&self, collection: Collection<T>) -> Result<MemoryRepository<T>> {
+        self.shared.check_open()?;
+        let name = collection.name().to_owned();
+        let table = self.shared.shelf.get_or_open(&name, || {
+            let definition = collection.definition()?;
+            let admission = Arc::new(Admission::new(collection)?);
+            let table = Arc::new(Table::new(admission, Arc::clone(&self.shared.journal)));
+            self.shared.definitions.lock().push(definition);
+            let report = Arc::clone(table.report());
+            Ok((table, report))
+        })?;
+        Ok(MemoryRepository {
+            table,
+            store: Arc::clone(&self.shared),
+        })
+    }
+}
+
+impl Backend for MemoryStore {
+    fn flush(&self) -> Write<()> {
+        self.shared.journal.flush()
+    }
+
+    fn close(&self) -> Write<()> {
+        self.shared.journal.close();
+        self.shared.closed.store(true, Ordering::SeqCst);
+        Write::done(())
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    fn watch_health(&self) -> Option<HealthWatch> {
+        None
+    }
+
+    fn load_report(&self) -> LoadReport {
+        self.shared.shelf.report()
+    }
+
+    fn definitions(&self) -> Result<Vec<Definition>> {
+        let mut definitions = self.shared.definitions.lock().clone();
+        definitions.sort_by(|a, b| a.collection.cmp(&b.collection));
+        Ok(definitions)
+    }
+
+    fn quarantine(&self) -> Result<Vec<Quarantined>> {
+        Ok(Vec::new())
+    }
+
+    fn purge_quarantine(&self, _keys: &[String]) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let mut stats = StoreStats::new("memory");
+        stats.collections = self.shared.shelf.names();
+        Ok(stats)
+    }
+}
+
+/// A collection of a [`MemoryStore`].
+pub struct MemoryRepository<T> {
+    table: Arc<Table<T>>,
+    store: Arc<Shared>,
+}
+
+impl<T> fmt::Debug for MemoryRepository<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRepository")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for MemoryRepository<T> {
+    fn clone(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+impl<T: Data> MemoryRepository<T> {
+    fn open(&self) -> Result<&Table<T>> {
+        self.store.check_open()?;
+        Ok(&self.table)
+    }
+}
+
+impl<T: Data> Repository<T> for MemoryRepository<T> {
+    fn collection(&self) -> &Collection<T> {
+        self.table.collection()
+    }
+
+    fn get(&self, id: &str) -> Result<Option<Arc<T>>> {
+        Ok(self.open()?.get(id))
+    }
+
+    fn query(&self, query: &Query<T>) -> Result<Vec<Arc<T>>> {
+        self.open()?.query(query)
+    }
+
+    fn count_matching(&self, query: &Query<T>) -> Result<u64> {
+        self.open()?.count(query)
+    }
+
+    fn plan(&self, query: &Query<T>) -> Result<Plan> {
+        self.open()?.explain(query)
+    }
+
+    fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
+        self.open()?.cursor_after(query, record)
+    }
+
+    fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
+        self.table.apply(ops)
+    }
+
+    fn flush(&self) -> Write<()> {
+        self.store.journal.flush()
+    }
+
+    fn load_report(&self) -> Arc<LoadReport> {
+        Arc::clone(self.table.report())
+    }
+
+    fn health(&self) -> Health {
+        self.store.health()
+    }
+
+    fn stats(&self) -> Result<CollectionStats> {
+        let table = self.open()?;
+        Ok(CollectionStats::new(
+            table.collection().name(),
+            table.len() as u64,
+            table.index_sizes(),
+        ))
+    }
+}

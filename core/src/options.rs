@@ -1,0 +1,94 @@
+//! What can be configured about a store, whatever its backend.
+//!
+//! Owns [`Options`] and its parts. Reading them from a file or a URL is the facade's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::committer::CommitterOptions;
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Durability {
+    /// A loss of power: files and directories are synced before a write is acknowledged.
+    #[default]
+    PowerLoss,
+    /// The death of the process, but not of the machine: nothing is synced.
+    ProcessCrash,
+}
+
+/// What happens to a record that is invalid when it is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnInvalid {
+    /// It leaves the view, is reported, and its exact bytes are kept in quarantine.
+    #[default]
+    Drop,
+    /// Opening the collection fails with the report. Nothing is touched.
+    Reject,
+}
+
+/// What happens when someone else changed a file that is to be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnExternalChange {
+    /// The foreign version is copied aside and reported, then replaced.
+    #[default]
+    KeepCopy,
+    /// The flush fails until the file is as it was.
+    Refuse,
+}
+
+/// What can be configured about a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long a write that nobody waits for may stay in memory; default 1 s.
+    pub debounce: Duration,
+    /// What an acknowledged write survives; default: a loss of power.
+    pub durability: Durability,
+    /// What happens to invalid records; default: they are dropped from the view.
+    pub on_invalid: OnInvalid,
+    /// What happens when someone else changed a file; default: a copy is kept.
+    pub on_external_change: OnExternalChange,
+    /// Open for reading: nothing is written, several may read.
+    pub read_only: bool,
+    /// A file above this size is refused before it is read; default 500 MB.
+    pub max_file_bytes: u64,
+    /// After how many failed flushes in a row waiters are told; default 5.
+    pub flush_attempts: u32,
+    /// How long dropping the last handle may take to flush; default 10 s.
+    pub drop_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let committer = CommitterOptions::default();
+        Self {
+            debounce: committer.debounce,
+            durability: Durability::default(),
+            on_invalid: OnInvalid::default(),
+            on_external_change: OnExternalChange::default(),
+            read_only: false,
+            max_file_bytes: 500_000_000,
+            flush_attempts: committer.attempts,
+            drop_timeout: committer.drop_timeout,
+        }
+    }
+}
+
+impl Options {
+    /// The part that the committer needs.
+    #[must_use]
+    pub fn committer(&self) -> CommitterOptions {
+        CommitterOptions {
+            debounce: self.debounce,
+            attempts: self.flush_attempts,
+            drop_timeout: self.drop_timeout,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a type must say to be kept: its id, its collection, its version and its indexes.
+//!
+//! Owns [`Record`] and [`Data`]. The derive of `larder` writes the implementation; whatever it
+//! writes can be written by hand.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use larder_schema::Violation;
+
+use crate::index::IndexDef;
+
+/// What can be kept at all: it becomes JSON, comes back from it, and is shared between threads.
+/// Implemented for every such type.
+pub trait Data: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
+
+/// A type whose values are kept in a collection of their own.
+///
+/// Mostly derived (`#[derive(Record)]`). By hand:
+///
+/// ```
+/// use larder_core::{Index, IndexDef, Record, UniqueIndex};
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// #[serde(rename_all = "camelCase")]
+/// struct Session {
+///     id: String,
+///     channel_id: String,
+///     category_id: String,
+/// }
+///
+/// impl Session {
+///     const CHANNEL_ID: UniqueIndex<Session, String> =
+///         UniqueIndex::new("channelId", "/channelId", |s, keys| keys.one(&s.channel_id));
+///     const CATEGORY_ID: Index<Session, String> =
+///         Index::new("categoryId", "/categoryId", |s, keys| keys.one(&s.category_id));
+/// }
+///
+/// impl Record for Session {
+///     const COLLECTION: &'static str = "sessions";
+///
+///     fn id(&self) -> &str {
+///         &self.id
+///     }
+///
+///     fn indexes() -> Vec<IndexDef<Self>> {
+///         vec![Self::CHANNEL_ID.def(), Self::CATEGORY_ID.def()]
+///     }
+/// }
+/// ```
+pub trait Record: Data + JsonSchema {
+    /// The name of the collection: letters, digits, `-` and `_`, at most 64, beginning with a
+    /// letter. It names a file or a table, so it must not change when the type is renamed.
+    const COLLECTION: &'static str;
+
+    /// The version of the record's form on disk. Data of a newer version is never rewritten.
+    const VERSION: u32 = 1;
+
+    /// JSON pointer of the id.
+    const ID_PATH: &'static str = "/id";
+
+    /// The id: not empty, at most 1,024 bytes, without NUL. It is the string that stands in the
+    /// JSON at [`ID_PATH`](Self::ID_PATH).
+    fn id(&self) -> &str;
+
+    /// The indexes.
+    #[must_use]
+    fn indexes() -> Vec<IndexDef<Self>> {
+        Vec::new()
+    }
+
+    /// Rules that no schema can say, such as "the end is not before the start". Checked wherever
+    /// the schema is: when a record is saved and when it is loaded.
+    ///
+    /// # Errors
+    ///
+    /// The rule that is broken. Its message must not hold values of the record.
+    fn check(&self) -> Result<(), Violation> {
+        Ok(())
+    }
+}

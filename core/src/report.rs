@@ -1,0 +1,111 @@
+//! The report of a load: how many records came in, and every issue on the way.
+//!
+//! Owns [`LoadReport`] and the one shape in which issues are logged, for all backends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::issue::{Issue, IssueKind};
+
+/// How many issues of one load are logged one by one; the rest is one line with a count.
+const LOGGED_ISSUES: usize = 20;
+
+/// What opening a store or a collection found.
+///
+/// All issues are here, however many; only the log is summarised.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LoadReport {
+    records: u64,
+    issues: Vec<Issue>,
+}
+
+impl LoadReport {
+    /// A report of `records` records in the view, and of these issues.
+    #[must_use]
+    pub fn new(records: u64, issues: Vec<Issue>) -> Self {
+        Self { records, issues }
+    }
+
+    /// How many records are in the view.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Everything that was found wrong, in the order of the file.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    /// How many records left the view.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.issues.iter().filter(|issue| issue.is_drop()).count()
+    }
+
+    /// Whether nothing was found wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.issues.is_empty()
+    }
+
+    /// Takes in the report of another collection.
+    pub fn merge(&mut self, other: &LoadReport) {
+        self.records += other.records;
+        self.issues.extend_from_slice(&other.issues);
+    }
+
+    /// Logs the issues, in the one shape that every backend uses: the first few one by one, then a
+    /// count per kind, so that a file of a million bad records does not flood the log.
+    pub fn log(&self) {
+        for issue in self.issues.iter().take(LOGGED_ISSUES) {
+            tracing::warn!(
+                target: "larder::issue",
+                collection = issue.collection(),
+                kind = issue.kind().as_str(),
+                action = issue.action().as_str(),
+                record = issue.position().record,
+                line = issue.position().line,
+                id = issue.id(),
+                "{issue}"
+            );
+        }
+        if self.issues.len() > LOGGED_ISSUES {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for issue in &self.issues {
+                *counts.entry(issue.kind().as_str()).or_default() += 1;
+            }
+            tracing::warn!(
+                target: "larder::issue",
+                more = self.issues.len() - LOGGED_ISSUES,
+                total = self.issues.len(),
+                "and {} more issues; by kind: {counts:?}",
+                self.issues.len() - LOGGED_ISSUES
+            );
+        }
+    }
+
+    /// How many issues there are of a kind.
+    #[must_use]
+    pub fn count_of(&self, kind: IssueKind) -> usize {
+        self.issues
+            .iter()
+            .filter(|issue| issue.kind() == kind)
+            .count()
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} records, {} dropped, {} issues",
+            self.records,
+            self.dropped(),
+            self.issues.len()
+        )
+    }
+}

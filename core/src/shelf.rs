@@ -1,0 +1,89 @@
+//! The open collections of a store.
+//!
+//! Owns [`Shelf`]: a collection is opened once, and whoever asks for it again gets the same table,
+//! if he asks for the same type.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::LoadReport;
+
+struct Opened {
+    table: Arc<dyn Any + Send + Sync>,
+    report: Arc<LoadReport>,
+}
+
+/// The open collections of a store, by name.
+#[derive(Default)]
+pub struct Shelf {
+    // Held while a collection is loaded, so that two threads do not load one twice. Reads and
+    // writes of open collections do not come here.
+    tables: Mutex<BTreeMap<String, Opened>>,
+}
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.tables.lock().keys()).finish()
+    }
+}
+
+impl Shelf {
+    /// The table of this name, opened by `open` if it is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is open as another type, or under a name that differs only in
+    /// case (which is one file on some platforms); and whatever `open` gives.
+    pub fn get_or_open<X: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        open: impl FnOnce() -> Result<(Arc<X>, Arc<LoadReport>)>,
+    ) -> Result<Arc<X>> {
+        let mut tables = self.tables.lock();
+        if let Some(opened) = tables.get(name) {
+            return Arc::clone(&opened.table).downcast::<X>().map_err(|_| {
+                Error::new(
+                    ErrorKind::Config,
+                    "the collection is open with another record type",
+                )
+                .with_collection(name)
+            });
+        }
+        if let Some(other) = tables.keys().find(|other| other.eq_ignore_ascii_case(name)) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the collection {other:?} is open, whose name differs only in case"),
+            )
+            .with_collection(name));
+        }
+        let (table, report) = open()?;
+        tables.insert(
+            name.to_owned(),
+            Opened {
+                table: Arc::<X>::clone(&table),
+                report,
+            },
+        );
+        Ok(table)
+    }
+
+    /// The reports of all collections, together.
+    #[must_use]
+    pub fn report(&self) -> LoadReport {
+        let mut all = LoadReport::default();
+        for opened in self.tables.lock().values() {
+            all.merge(&opened.report);
+        }
+        all
+    }
+
+    /// The names of the open collections.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.tables.lock().keys().cloned().collect()
+    }
+}

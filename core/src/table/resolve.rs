@@ -1,0 +1,266 @@
+//! From a query's names to the collection's indexes and fields.
+//!
+//! Owns [`Resolved`]: which index can serve a condition, and how a condition or an order reads a
+//! record. It does not touch rows.
+
+use larder_schema::Pointer;
+
+use crate::admission::Admission;
+use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Extract, IndexDef, JsonFields, Keys};
+use crate::key::Key;
+use crate::query::{Condition, Query, Target};
+use crate::record::Data;
+use crate::view::View;
+
+/// How the keys of a record are read.
+enum Reader<'q, T> {
+    Index(&'q IndexDef<T>),
+    Typed(Extract<T>),
+    Path(Pointer),
+}
+
+impl<T: Data> Reader<'_, T> {
+    /// A field that holds no key (an object, say) has none.
+    fn keys(&self, record: &T, view: &View<'_, T>) -> Vec<Key> {
+        let keys = match self {
+            Self::Index(index) => index.keys(record, view),
+            Self::Typed(extract) => {
+                let mut keys = Keys::default();
+                extract(record, &mut keys);
+                keys.finish()
+            }
+            Self::Path(path) => {
+                let mut keys = Keys::default();
+                match view.each_key(path, keys.as_mut()) {
+                    Ok(()) => keys.finish(),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        keys.unwrap_or_default()
+    }
+}
+
+/// A condition with the index that can serve it.
+pub(super) struct Resolvable<'q, T> {
+    pub(super) condition: &'q Condition<T>,
+    pub(super) index: Option<usize>,
+    reader: Reader<'q, T>,
+}
+
+impl<T: Data> Resolvable<'_, T> {
+    fn holds(&self, record: &T, view: &View<'_, T>) -> bool {
+        let test = self.condition.test();
+        self.reader
+            .keys(record, view)
+            .iter()
+            .any(|key| test.matches(key))
+    }
+}
+
+/// One key of the order.
+pub(super) struct Ordering<'q, T> {
+    pub(super) index: Option<usize>,
+    pub(super) descending: bool,
+    reader: Reader<'q, T>,
+}
+
+/// A query whose names were looked up.
+pub(super) struct Resolved<'q, T> {
+    pub(super) query: &'q Query<T>,
+    pub(super) conditions: Vec<Resolvable<'q, T>>,
+    pub(super) order: Vec<Ordering<'q, T>>,
+}
+
+impl<'q, T: Data> Resolved<'q, T> {
+    pub(super) fn new(admission: &'q Admission<T>, query: &'q Query<T>) -> Result<Self> {
+        if let Some(error) = &query.error {
+            return Err(Error::new(ErrorKind::InvalidQuery, error.to_string()));
+        }
+        let conditions = query
+            .conditions
+            .iter()
+            .map(|condition| {
+                let (index, reader) = look_up(admission, condition.target())?;
+                Ok(Resolvable {
+                    condition,
+                    index,
+                    reader,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let order = query
+            .order
+            .iter()
+            .map(|order| {
+                let (index, reader) = look_up(admission, order.target())?;
+                let multi = match (index, order.target()) {
+                    (Some(index), _) => admission
+                        .indexes()
+                        .get(index)
+                        .is_some_and(IndexDef::is_multi),
+                    (None, Target::Field { multi, .. }) => *multi,
+                    (None, Target::Index(_)) => false,
+                };
+                if multi {
+                    return Err(Error::new(
+                        ErrorKind::InvalidQuery,
+                        "a list has no one place in an order: order by another field",
+                    )
+                    .with_index(order.target().name().to_owned()));
+                }
+                Ok(Ordering {
+                    index,
+                    descending: order.is_descending(),
+                    reader,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if let Some(cursor) = &query.after
+            && cursor.order != order_names(query)
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidQuery,
+                "the cursor comes from a query with another order",
+            ));
+        }
+        Ok(Self {
+            query,
+            conditions,
+            order,
+        })
+    }
+
+    /// Whether every condition but the served one, and every filter, holds. Runs user code.
+    pub(super) fn admits(&self, record: &T, served: Option<usize>) -> bool {
+        let view = View::new(record);
+        self.conditions
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| Some(*position) != served)
+            .all(|(_, condition)| condition.holds(record, &view))
+            && self.query.filters.iter().all(|filter| filter(record))
+    }
+
+    /// Whether candidates need no further test.
+    pub(super) fn is_served_by(&self, served: Option<usize>) -> bool {
+        self.query.filters.is_empty()
+            && (0..self.conditions.len()).all(|position| Some(position) == served)
+    }
+
+    /// The record's keys in the order. Runs user code.
+    pub(super) fn order_keys(&self, record: &T) -> Vec<Key> {
+        let view = View::new(record);
+        self.order
+            .iter()
+            .map(|order| {
+                order
+                    .reader
+                    .keys(record, &view)
+                    .into_iter()
+                    .next()
+                    .unwrap_or(Key::None)
+            })
+            .collect()
+    }
+
+    /// Compares two places in the order.
+    pub(super) fn compare(&self, a: (&[Key], &str), b: (&[Key], &str)) -> std::cmp::Ordering {
+        for ((order, a), b) in self.order.iter().zip(a.0).zip(b.0) {
+            let ordering = if order.descending { b.cmp(a) } else { a.cmp(b) };
+            if ordering.is_ne() {
+                return ordering;
+            }
+        }
+        a.1.as_bytes().cmp(b.1.as_bytes())
+    }
+
+    /// What is left to test after the served condition, in words.
+    pub(super) fn residual(&self, served: Option<usize>) -> Vec<String> {
+        let conditions = self
+            .conditions
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| Some(*position) != served)
+            .map(|(_, condition)| condition.condition.to_string());
+        let filters = self.query.filters.iter().map(|_| "a filter".to_owned());
+        conditions.chain(filters).collect()
+    }
+}
+
+/// Names and directions of a query's order, as a cursor holds them.
+fn order_names<T>(query: &Query<T>) -> Vec<(String, bool)> {
+    query
+        .order
+        .iter()
+        .map(|order| (order.target().name().to_owned(), order.is_descending()))
+        .collect()
+}
+
+/// The cursor after this record in the order of this query.
+pub(crate) fn cursor_after<T: Data>(
+    admission: &Admission<T>,
+    query: &Query<T>,
+    record: &T,
+) -> Result<Cursor> {
+    let resolved = Resolved::new(admission, query)?;
+    let id = admission.id_of(record)?;
+    Ok(Cursor {
+        order: order_names(query),
+        keys: resolved.order_keys(record),
+        id,
+    })
+}
+
+fn look_up<'q, T: Data>(
+    admission: &'q Admission<T>,
+    target: &'q Target<T>,
+) -> Result<(Option<usize>, Reader<'q, T>)> {
+    let indexes = admission.indexes();
+    match target {
+        Target::Index(name) => {
+            let found = indexes
+                .iter()
+                .enumerate()
+                .find(|(_, index)| index.name() == name);
+            let (position, index) = found.ok_or_else(|| {
+                let known: Vec<&str> = indexes.iter().map(IndexDef::name).collect();
+                Error::new(
+                    ErrorKind::InvalidQuery,
+                    format!(
+                        "the collection has no such index; it has: {}",
+                        known.join(", ")
+                    ),
+                )
+                .with_index(name.clone())
+            })?;
+            Ok((Some(position), Reader::Index(index)))
+        }
+        Target::Field {
+            path,
+            multi,
+            extract,
+        } => {
+            let serves = |index: &IndexDef<T>| {
+                // A list and a scalar are not the same keys, unless nothing is known of the field.
+                index.paths() == [path.as_ref()]
+                    && (extract.is_none() || index.is_multi() == *multi)
+            };
+            if let Some((position, index)) =
+                indexes.iter().enumerate().find(|(_, index)| serves(index))
+            {
+                return Ok((Some(position), Reader::Index(index)));
+            }
+            if let Some(extract) = extract {
+                return Ok((None, Reader::Typed(*extract)));
+            }
+            let pointer = Pointer::parse(path).map_err(|error| {
+                Error::new(ErrorKind::InvalidQuery, format!("{path:?} is not a path"))
+                    .with_source(error)
+            })?;
+            Ok((None, Reader::Path(pointer)))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The JSON of a record in the view, made only when somebody asks for it.
+//!
+//! Owns [`View`]: conditions on paths and indexes known at run time read records through it. Typed
+//! handles do not come here; they read the field.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use larder_schema::Pointer;
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::index::JsonFields;
+use crate::key::{Key, KeyError};
+use crate::record::Data;
+
+/// A record, and its JSON once it was needed.
+pub(crate) struct View<'a, T> {
+    record: &'a T,
+    json: OnceCell<Cow<'a, Value>>,
+}
+
+impl<'a, T: Data> View<'a, T> {
+    pub(crate) fn new(record: &'a T) -> Self {
+        Self {
+            record,
+            json: OnceCell::new(),
+        }
+    }
+
+    fn json(&self) -> &Value {
+        self.json.get_or_init(|| {
+            let any: &dyn Any = self.record;
+            if let Some(value) = any.downcast_ref::<Value>() {
+                Cow::Borrowed(value)
+            } else if let Some(document) = any.downcast_ref::<Document>() {
+                Cow::Owned(document.value())
+            } else {
+                // A record in the view was encoded once already, so this does not fail.
+                Cow::Owned(serde_json::to_value(self.record).unwrap_or_default())
+            }
+        })
+    }
+}
+
+impl<T: Data> JsonFields for View<'_, T> {
+    fn key(&self, path: &Pointer) -> Result<Key, KeyError> {
+        self.json().key(path)
+    }
+
+    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
+        self.json().each_key(path, keys)
+    }
+}
