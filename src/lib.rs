@@ -1,1 +1,26 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod duration;
+mod store;
+mod url;
+
+pub use config::{CollectionConfig, IndexConfig, StoreConfig};
+pub use store::{AnyRepository, Store};
+
+pub use larder_core::{
+    Access, Action, Collection, CollectionStats, Compound, Condition, Cursor, Data, Definition,
+    Document, Durability, Error, ErrorKind, Expect, Extract, Field, Filter, Health, HealthState,
+    HealthWatch, Index, IndexDef, IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys,
+    LeadingKeyArg, LoadReport, Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore,
+    OnExternalChange, OnInvalid, Op, Options, Order, Outcome, Page, Plan, Pointer, Position,
+    Quarantined, Query, Record, Repository, RepositoryExt, Result, StoreStats, Target, Test,
+    UniqueIndex, Violation, Whole, Write,
+};
+pub use larder_derive::Record;
+pub use larder_json::{Damaged, FileRecord, JsonRepository, JsonStore, RecordFile};
+
+/// What most programs need: the traits, the derive, the store.
+pub mod prelude {
+    pub use crate::{Record, Repository, RepositoryExt, Store};
+}

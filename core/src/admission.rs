@@ -10,6 +10,7 @@ use std::sync::Arc;
 use larder_schema::{Tree, Validator, Violation};
 
 use crate::collection::{Collection, Prepared};
+use crate::definition::Definition;
 use crate::encode::encode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{IndexDef, JsonFields};
@@ -64,7 +65,11 @@ impl Rejection {
             IssueKind::Schema => ErrorKind::Invalid,
             _ => ErrorKind::Encode,
         };
-        Error::new(kind, self.message).with_violations(self.violations)
+        let error = Error::new(kind, self.message).with_violations(self.violations);
+        match self.id {
+            Some(id) => error.with_id(id),
+            None => error,
+        }
     }
 }
 
@@ -93,6 +98,12 @@ impl<T: Data> Admission<T> {
     #[must_use]
     pub fn collection(&self) -> &Collection<T> {
         &self.collection
+    }
+
+    /// The collection's definition, to keep beside the data.
+    #[must_use]
+    pub fn definition(&self) -> Definition {
+        self.collection.definition_of(&self.prepared)
     }
 
     /// The indexes, with their paths parsed.

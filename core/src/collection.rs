@@ -1,17 +1,18 @@
 //! A collection as a value: what [`Record`] says about a type, or what is known only at run time.
 //!
-//! Owns [`Collection`], its rules for names, and [`Definition`], the form in which a collection is
-//! kept beside its data so that tools without the type can work on it.
+//! Owns [`Collection`]. The form in which it is kept beside its data is in `definition.rs`, and what
+//! it may be called in `name.rs`.
 
 use std::fmt;
 use std::sync::Arc;
 
 use larder_schema::{Pointer, Validator, Violation};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::definition::{Definition, IndexDefinition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexDef;
+use crate::name::check_name;
 use crate::record::{Data, Record};
 
 /// Where the schema of a collection comes from.
@@ -267,8 +268,12 @@ impl<T: Data> Collection<T> {
     ///
     /// Whatever is wrong with the collection.
     pub fn definition(&self) -> Result<Definition> {
-        let prepared = self.prepare()?;
-        Ok(Definition {
+        self.prepare().map(|prepared| self.definition_of(&prepared))
+    }
+
+    /// The definition, where everything was checked already.
+    pub(crate) fn definition_of(&self, prepared: &Prepared<T>) -> Definition {
+        Definition {
             larder: 1,
             collection: self.name.clone(),
             version: self.version,
@@ -287,7 +292,7 @@ impl<T: Data> Collection<T> {
                 SchemaSource::Any => Value::Null,
                 _ => prepared.validator.document().clone(),
             },
-        })
+        }
     }
 }
 
@@ -334,106 +339,9 @@ impl<T> Prepared<T> {
     }
 }
 
-/// Names that Windows gives to devices, whatever their extension.
-const DEVICE_NAMES: [&str; 4] = ["con", "prn", "aux", "nul"];
-
-/// Checks the name of a collection: it names a file, a table and a section of a configuration, on
-/// every platform.
-///
-/// # Errors
-///
-/// [`ErrorKind::Config`] with the rule that is broken.
-pub fn check_name(name: &str) -> Result<()> {
-    let refuse = |rule: &'static str| {
-        Err(Error::new(
-            ErrorKind::Config,
-            format!("{name:?} cannot name a collection: {rule}"),
-        ))
-    };
-    let mut bytes = name.bytes();
-    if !bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-    {
-        return refuse("it must begin with a letter");
-    }
-    if !bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
-        return refuse("it may hold letters, digits, '-' and '_' only");
-    }
-    if name.len() > 64 {
-        return refuse("it must not be longer than 64 characters");
-    }
-    let lower = name.to_ascii_lowercase();
-    let numbered = |prefix: &str| {
-        lower
-            .strip_prefix(prefix)
-            .is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
-    };
-    if DEVICE_NAMES.contains(&lower.as_str()) || numbered("com") || numbered("lpt") {
-        return refuse("Windows reserves it for a device");
-    }
-    if lower.starts_with("larder_") || lower.starts_with("sqlite_") {
-        return refuse("names with this beginning are reserved");
-    }
-    Ok(())
-}
-
-/// A collection's definition in the form in which it is kept beside the data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Definition {
-    /// The version of this form: 1.
-    pub larder: u32,
-    /// The collection's name.
-    pub collection: String,
-    /// The version of the records' form.
-    pub version: u32,
-    /// JSON pointer of the id.
-    pub id: String,
-    /// The indexes.
-    #[serde(default)]
-    pub indexes: Vec<IndexDefinition>,
-    /// The JSON Schema; null for "any object".
-    #[serde(default)]
-    pub schema: Value,
-}
-
-/// An index in a [`Definition`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IndexDefinition {
-    /// The name.
-    pub name: String,
-    /// Whether at most one record may have a key.
-    #[serde(default)]
-    pub unique: bool,
-    /// Whether there is one key per element of a list.
-    #[serde(default)]
-    pub multi: bool,
-    /// JSON pointers of the fields; several for a compound index.
-    pub fields: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_are_files_tables_and_sections_everywhere() {
-        for good in ["sessions", "monitor-runs", "A_1", "console", "com10"] {
-            assert!(check_name(good).is_ok(), "{good}");
-        }
-        let long = "x".repeat(65);
-        for bad in [
-            "", "1a", "-a", "a.b", "a/b", "a b", "é", "NUL", "con", "COM1", "larder_x", &*long,
-        ] {
-            assert_eq!(
-                check_name(bad).unwrap_err().kind(),
-                ErrorKind::Config,
-                "{bad}"
-            );
-        }
-    }
 
     #[test]
     fn a_definition_comes_back_as_the_same_collection() {

@@ -47,7 +47,7 @@ impl From<&Key> for KeyForm {
         match key {
             Key::None => Self::None,
             Key::Bool(value) => Self::Bool(*value),
-            Key::Int(value) => Self::Int(value.to_string()),
+            Key::Int(value) => Self::Int(value.get().to_string()),
             Key::Float(value) => Self::Float(value.to_bits()),
             Key::Text(text) => Self::Text(text.to_string()),
             Key::Compound(parts) => Self::Compound(parts.iter().map(Self::from).collect()),
@@ -60,7 +60,7 @@ impl KeyForm {
         Some(match self {
             Self::None => Key::None,
             Self::Bool(value) => Key::Bool(value),
-            Self::Int(text) => Key::Int(text.parse().ok()?),
+            Self::Int(text) => Key::int(text.parse::<i128>().ok()?),
             Self::Float(bits) => Key::float(f64::from_bits(bits)).ok()?,
             Self::Text(text) => Key::text(text),
             Self::Compound(parts) => Key::Compound(
@@ -116,7 +116,7 @@ mod tests {
         let cursor = Cursor {
             order: vec![("a".into(), false), ("b".into(), true), ("c".into(), false)],
             keys: vec![
-                Key::Int(i128::MIN),
+                Key::int(i128::MIN),
                 Key::float(0.1).unwrap(),
                 Key::Compound(Arc::new([Key::None, Key::text("\"\n"), Key::Bool(true)])),
             ],

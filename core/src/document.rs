@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::compact;
 
 /// One record as its JSON text, without the white space between tokens.
 ///
@@ -83,38 +84,6 @@ impl<'de> Deserialize<'de> for Document {
             text: compact(raw.get()).into(),
         })
     }
-}
-
-/// Valid JSON without the white space between its tokens; everything else stays as it is.
-#[must_use]
-pub fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    // White space only counts outside strings, so go from quote to quote.
-    while let Some(quote) = rest.find('"') {
-        let (outside, string) = rest.split_at(quote);
-        out.extend(outside.chars().filter(|c| !c.is_ascii_whitespace()));
-        let end = string_end(string);
-        let (string, after) = string.split_at(end);
-        out.push_str(string);
-        rest = after;
-    }
-    out.extend(rest.chars().filter(|c| !c.is_ascii_whitespace()));
-    out
-}
-
-/// The length of the string literal that this text begins with.
-fn string_end(text: &str) -> usize {
-    let mut escaped = false;
-    for (position, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return position + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

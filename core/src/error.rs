@@ -361,6 +361,13 @@ impl From<larder_schema::SchemaError> for Error {
     }
 }
 
+/// For conversions that cannot fail where one that can is asked for.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

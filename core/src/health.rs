@@ -41,6 +41,16 @@ pub enum HealthState {
 }
 
 impl Health {
+    /// The health of a store that has come so far.
+    #[must_use]
+    pub fn new(state: HealthState, applied: u64, durable: u64) -> Self {
+        Self {
+            state,
+            applied,
+            durable,
+        }
+    }
+
     /// Whether the last flush succeeded.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

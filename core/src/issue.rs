@@ -8,6 +8,8 @@ use std::fmt;
 use larder_schema::Violation;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind};
+
 /// What is wrong with a record or a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -107,7 +109,7 @@ pub struct Position {
     /// The line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// The column in bytes, from 1.
+    /// The column in characters, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
 }
@@ -194,6 +196,28 @@ impl Issue {
             message: message.into(),
             violations: Vec::new(),
         }
+    }
+
+    /// The issue of a record that was offered and refused with this error; `None` if the error is
+    /// not about the record.
+    #[must_use]
+    pub fn refused(collection: &str, error: &Error) -> Option<Self> {
+        let kind = match error.kind() {
+            ErrorKind::Invalid => IssueKind::Schema,
+            ErrorKind::InvalidId => IssueKind::InvalidId,
+            ErrorKind::InvalidKey => IssueKind::InvalidKey,
+            ErrorKind::UniqueViolation => IssueKind::UniqueViolation,
+            ErrorKind::Encode => IssueKind::Syntax,
+            _ => return None,
+        };
+        let mut message = error.message().to_owned();
+        if let Some(index) = error.index() {
+            message = format!("{message} (index {index})");
+        }
+        let issue = Self::new(collection, kind, Action::Dropped, message)
+            .with_id(error.id().map(ToOwned::to_owned))
+            .with_violations(error.violations().to_vec());
+        Some(issue)
     }
 
     /// Says where.

@@ -6,6 +6,7 @@
 //! making them wait.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -59,7 +60,7 @@ pub struct Journal {
     turn: Mutex<()>,
     gathered: Mutex<Gathered>,
     sink: Sink,
-    closed: std::sync::atomic::AtomicBool,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +75,7 @@ impl Journal {
             turn: Mutex::new(()),
             gathered: Mutex::new(Gathered::default()),
             sink,
-            closed: std::sync::atomic::AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -99,14 +100,14 @@ impl Journal {
     /// From now on writes are refused.
     pub fn close(&self) {
         // After this no turn is running that saw the journal open.
-        self.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.closed.store(true, Ordering::SeqCst);
         drop(self.turn.lock());
     }
 
-    /// The closing failed: writes are accepted again.
-    pub fn reopen(&self) {
-        self.closed
-            .store(false, std::sync::atomic::Ordering::SeqCst);
+    /// Does something while no write is under way, such as to ask for the store to be closed.
+    pub fn between_writes<R>(&self, act: impl FnOnce() -> R) -> R {
+        let _turn = self.turn.lock();
+        act()
     }
 
     /// Whether writes are possible at all; asked before any work is done for one.
@@ -115,7 +116,7 @@ impl Journal {
     ///
     /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`] or [`ErrorKind::Poisoned`].
     pub fn check_writable(&self) -> Result<()> {
-        if self.closed.load(std::sync::atomic::Ordering::SeqCst) {
+        if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, "the store was closed"));
         }
         match &self.sink {

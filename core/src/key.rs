@@ -22,7 +22,7 @@ pub enum Key {
     /// A boolean.
     Bool(bool),
     /// A whole number, however it was written.
-    Int(i128),
+    Int(Whole),
     /// A number with a fraction, or beyond the range of [`Key::Int`]. Never NaN, never infinite,
     /// never a whole number in the range of `Int`.
     Float(f64),
@@ -30,6 +30,44 @@ pub enum Key {
     Text(Arc<str>),
     /// The components of a compound key.
     Compound(Arc<[Key]>),
+}
+
+/// A whole number of up to 127 bits.
+///
+/// Two words and not an `i128`, whose alignment would make every key a third larger; and there are
+/// as many keys as records and indexes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Whole {
+    high: i64,
+    low: u64,
+}
+
+impl Whole {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> i128 {
+        (i128::from(self.high) << 64) | i128::from(self.low)
+    }
+}
+
+impl From<i128> for Whole {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number is cut into its two halves"
+    )]
+    fn from(number: i128) -> Self {
+        Self {
+            high: (number >> 64) as i64,
+            low: number as u64,
+        }
+    }
+}
+
+impl fmt::Debug for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 /// Why a value cannot be a key. The message holds no value.
@@ -61,6 +99,11 @@ impl Key {
         Self::Text(text.into())
     }
 
+    /// A key of a whole number.
+    pub fn int(number: impl Into<i128>) -> Self {
+        Self::Int(number.into().into())
+    }
+
     /// A key of a float: whole numbers become [`Key::Int`], so that `1` and `1.0` are one key.
     ///
     /// # Errors
@@ -75,7 +118,7 @@ impl Key {
                 clippy::cast_possible_truncation,
                 reason = "whole and below 2^127: exact"
             )]
-            return Ok(Self::Int(value as i128));
+            return Ok(Self::int(value as i128));
         }
         Ok(Self::Float(value))
     }
@@ -92,9 +135,9 @@ impl Key {
             Value::String(text) => Ok(Self::text(text.as_str())),
             Value::Number(number) => {
                 if let Some(value) = number.as_u64() {
-                    Ok(Self::Int(value.into()))
+                    Ok(Self::int(value))
                 } else if let Some(value) = number.as_i64() {
-                    Ok(Self::Int(value.into()))
+                    Ok(Self::int(value))
                 } else {
                     Self::float(number.as_f64().unwrap_or(f64::NAN))
                 }
@@ -143,11 +186,11 @@ impl Key {
         match self {
             Self::None => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
-            Self::Int(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+            Self::Int(value) => match (u64::try_from(value.get()), i64::try_from(value.get())) {
                 (Ok(value), _) => Value::from(value),
                 (_, Ok(value)) => Value::from(value),
                 #[expect(clippy::cast_precision_loss, reason = "documented; beyond 64 bits")]
-                _ => Value::from(*value as f64),
+                _ => Value::from(value.get() as f64),
             },
             Self::Float(value) => Value::from(*value),
             Self::Text(text) => Value::from(&**text),
@@ -184,8 +227,8 @@ impl Ord for Key {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             // Never NaN, and never -0.0 (which is a whole number): total_cmp is the numeric order.
             (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
-            (Self::Int(a), Self::Float(b)) => compare_int_float(*a, *b),
-            (Self::Float(a), Self::Int(b)) => compare_int_float(*b, *a).reverse(),
+            (Self::Int(a), Self::Float(b)) => compare_int_float(a.get(), *b),
+            (Self::Float(a), Self::Int(b)) => compare_int_float(b.get(), *a).reverse(),
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Compound(a), Self::Compound(b)) => a.cmp(b),
             _ => self.rank().cmp(&other.rank()),
@@ -219,16 +262,16 @@ mod tests {
     fn numbers_compare_by_value_and_exactly() {
         let ascending = [
             float(-1e300),
-            Key::Int(i128::MIN),
-            Key::Int(-2),
+            Key::int(i128::MIN),
+            Key::int(-2),
             float(-1.5),
-            Key::Int(-1),
+            Key::int(-1),
             float(-0.5),
             float(-0.0),
             float(0.5),
-            Key::Int(1),
-            Key::Int(9_007_199_254_740_993),
-            Key::Int(9_007_199_254_740_994),
+            Key::int(1),
+            Key::int(9_007_199_254_740_993_i64),
+            Key::int(9_007_199_254_740_994_i64),
             float(1e300),
         ];
         for (i, a) in ascending.iter().enumerate() {
@@ -236,8 +279,25 @@ mod tests {
                 assert_eq!(a.cmp(b), i.cmp(&j), "{a:?} against {b:?}");
             }
         }
-        assert_eq!(float(1.0), Key::Int(1));
-        assert_eq!(float(-0.0), Key::Int(0));
+        assert_eq!(float(1.0), Key::int(1));
+        assert_eq!(float(-0.0), Key::int(0));
+    }
+
+    #[test]
+    fn a_key_is_three_words() {
+        assert_eq!(size_of::<Key>(), 3 * size_of::<usize>());
+        for number in [
+            0,
+            -1,
+            1,
+            i128::MIN,
+            i128::MAX,
+            1 << 64,
+            -(1 << 64),
+            i128::from(u64::MAX),
+        ] {
+            assert_eq!(Whole::from(number).get(), number);
+        }
     }
 
     #[test]
@@ -246,13 +306,13 @@ mod tests {
             Key::None,
             Key::Bool(false),
             Key::Bool(true),
-            Key::Int(7),
+            Key::int(7),
             Key::text(""),
             Key::text("B"),
             Key::text("a"),
             Key::text("é"),
-            Key::Compound(Arc::new([Key::Int(1)])),
-            Key::Compound(Arc::new([Key::Int(1), Key::None])),
+            Key::Compound(Arc::new([Key::int(1)])),
+            Key::Compound(Arc::new([Key::int(1), Key::None])),
         ];
         assert!(ascending.is_sorted_by(|a, b| a < b));
     }

@@ -52,7 +52,7 @@ struct KeySerializer;
 macro_rules! integers {
     ($($method:ident: $type:ty,)*) => {$(
         fn $method(self, value: $type) -> Result<Key, Refused> {
-            Ok(Key::Int(value.into()))
+            Ok(Key::int(value))
         }
     )*};
 }
@@ -76,7 +76,7 @@ impl ser::Serializer for KeySerializer {
 
     fn serialize_u128(self, value: u128) -> Result<Key, Refused> {
         i128::try_from(value)
-            .map(Key::Int)
+            .map(Key::int)
             .map_err(|_| refuse("a number beyond 127 bits"))
     }
 
@@ -252,12 +252,12 @@ mod tests {
         assert_eq!(key_of("a").unwrap(), Key::text("a"));
         assert_eq!(key_of(&Mode::ReadOnly).unwrap(), Key::text("read-only"));
         assert_eq!(key_of(&Mode::Write).unwrap(), Key::text("w"));
-        assert_eq!(key_of(&Newtype(Some(5))).unwrap(), Key::Int(5));
+        assert_eq!(key_of(&Newtype(Some(5))).unwrap(), Key::int(5));
         assert_eq!(key_of(&Newtype(None)).unwrap(), Key::None);
         assert_eq!(key_of(&'x').unwrap(), Key::text("x"));
         assert_eq!(
             key_of(&(Mode::Write, 3_i8)).unwrap(),
-            Key::Compound(Arc::new([Key::text("w"), Key::Int(3)]))
+            Key::Compound(Arc::new([Key::text("w"), Key::int(3)]))
         );
     }
 

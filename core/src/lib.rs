@@ -18,7 +18,9 @@
 mod admission;
 mod collection;
 mod committer;
+mod conditions;
 mod cursor;
+mod definition;
 mod document;
 mod encode;
 mod error;
@@ -31,6 +33,7 @@ mod key;
 mod key_arg;
 mod key_encode;
 mod memory;
+mod name;
 mod op;
 mod options;
 mod plan;
@@ -43,20 +46,22 @@ mod shelf;
 mod stats;
 mod store;
 mod table;
+mod text;
 mod view;
 mod write;
 
 pub use admission::MAX_ID_BYTES;
-pub use collection::{Collection, Definition, IndexDefinition};
+pub use collection::Collection;
 pub use committer::HealthWatch;
 pub use cursor::Cursor;
+pub use definition::{Definition, IndexDefinition};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use ext::{Page, RepositoryExt};
 pub use health::{Health, HealthState};
 pub use index::{Extract, Field, Index, IndexDef, Keys, UniqueIndex};
 pub use issue::{Action, Issue, IssueKind, Position};
-pub use key::{Key, KeyError};
+pub use key::{Key, KeyError, Whole};
 pub use key_arg::{Compound, KeyArg, LeadingKeyArg};
 pub use memory::{MemoryRepository, MemoryStore};
 pub use op::{Expect, Op, Outcome};
@@ -80,11 +85,11 @@ pub use larder_schema::{Pointer, Violation};
 /// [`Committer`](backend::Committer) calls its [`Medium`](backend::Medium) to make them durable.
 pub mod backend {
     pub use crate::admission::{Admission, Admitted, Rejection};
-    pub use crate::collection::check_name;
     pub use crate::committer::{Committer, CommitterOptions, Medium, Progress};
-    pub use crate::document::compact;
     pub use crate::encode::encode;
     pub use crate::journal::{Entry, EntryChange, Journal};
+    pub use crate::name::check_name;
     pub use crate::shelf::Shelf;
     pub use crate::table::{Loaded, Loader, Loser, Table};
+    pub use crate::text::{compact, indent};
 }

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use crate::admission::Admission;
-use crate::collection::{Collection, Definition};
+use crate::collection::Collection;
 use crate::committer::HealthWatch;
 use crate::cursor::Cursor;
+use crate::definition::Definition;
+use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::{Health, HealthState};
 use crate::journal::Journal;
@@ -53,6 +55,7 @@ struct Shared {
     journal: Arc<Journal>,
     shelf: Shelf,
     definitions: Mutex<Vec<Definition>>,
+    quarantine: Mutex<Vec<Quarantined>>,
     closed: AtomicBool,
 }
 
@@ -62,6 +65,7 @@ impl Default for Shared {
             journal: Arc::new(Journal::memory()),
             shelf: Shelf::default(),
             definitions: Mutex::default(),
+            quarantine: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -117,8 +121,8 @@ impl MemoryStore {
         self.shared.check_open()?;
         let name = collection.name().to_owned();
         let table = self.shared.shelf.get_or_open(&name, || {
-            let definition = collection.definition()?;
             let admission = Arc::new(Admission::new(collection)?);
+            let definition = admission.definition();
             let table = Arc::new(Table::new(admission, Arc::clone(&self.shared.journal)));
             self.shared.definitions.lock().push(definition);
             let report = Arc::clone(table.report());
@@ -154,23 +158,51 @@ impl Backend for MemoryStore {
         self.shared.shelf.report()
     }
 
-    fn definitions(&self) -> Result<Vec<Definition>> {
-        let mut definitions = self.shared.definitions.lock().clone();
-        definitions.sort_by(|a, b| a.collection.cmp(&b.collection));
-        Ok(definitions)
+    fn collections(&self) -> Result<Vec<String>> {
+        Ok(self.shared.shelf.names())
+    }
+
+    fn definition(&self, collection: &str) -> Result<Definition> {
+        let known = self.shared.definitions.lock();
+        match known
+            .iter()
+            .find(|definition| definition.collection == collection)
+        {
+            Some(definition) => Ok(definition.clone()),
+            None => Collection::<Document>::named(collection).definition(),
+        }
     }
 
     fn quarantine(&self) -> Result<Vec<Quarantined>> {
-        Ok(Vec::new())
+        Ok(self.shared.quarantine.lock().clone())
     }
 
-    fn purge_quarantine(&self, _keys: &[String]) -> Result<u64> {
-        Ok(0)
+    fn reject(&self, entries: Vec<Quarantined>) -> Result<Write<()>> {
+        let turn = self.shared.journal.turn()?;
+        self.shared
+            .shelf
+            .check_open(entries.iter().map(Quarantined::collection))?;
+        let mut kept = self.shared.quarantine.lock();
+        for entry in entries {
+            if !kept.iter().any(|known| known.key() == entry.key()) {
+                kept.push(entry);
+            }
+        }
+        Ok(turn.unchanged(()))
+    }
+
+    fn purge_quarantine(&self, keys: &[String]) -> Result<u64> {
+        self.shared.journal.check_writable()?;
+        let mut kept = self.shared.quarantine.lock();
+        let before = kept.len();
+        kept.retain(|entry| !keys.iter().any(|key| key == entry.key()));
+        Ok((before - kept.len()) as u64)
     }
 
     fn stats(&self) -> Result<StoreStats> {
         let mut stats = StoreStats::new("memory");
         stats.collections = self.shared.shelf.names();
+        stats.quarantined = self.shared.quarantine.lock().len() as u64;
         Ok(stats)
     }
 }

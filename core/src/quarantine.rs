@@ -32,9 +32,11 @@ impl Quarantined {
     }
 
     fn at(issue: Issue, bytes: &[u8], at: Timestamp) -> Self {
-        // Same collection, same bytes: the same entry, however often the file is opened.
+        // Same collection, same place, same bytes: the same entry, however often the file is
+        // opened. The place, because a file may hold `null` twice.
         let mut hashed = issue.collection().as_bytes().to_vec();
         hashed.push(0);
+        hashed.extend_from_slice(&issue.position().record.unwrap_or(u64::MAX).to_le_bytes());
         hashed.extend_from_slice(bytes);
         Self {
             key: format!("{:016x}", xxh3_64(&hashed)),
@@ -44,7 +46,7 @@ impl Quarantined {
         }
     }
 
-    /// What names the entry: 16 hexadecimal digits, the same for the same bytes.
+    /// What names the entry: 16 hexadecimal digits, the same for the same bytes at the same place.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

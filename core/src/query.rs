@@ -1,18 +1,17 @@
 //! What to find: conditions, order, limit and cursor, as a value that every backend understands.
 //!
-//! Owns [`Query`] and its parts, and the methods of the index handles that make them. It does not
-//! run anything: `table/` does for memory, each database backend does for itself.
+//! Owns [`Query`] and its parts. The methods of the handles that make them are in `conditions.rs`. It
+//! does not run anything: `table/` does for memory, each database backend does for itself.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, RangeBounds as _};
 use std::sync::Arc;
 
 use crate::collection::pointer_text;
 use crate::cursor::Cursor;
-use crate::index::{Extract, Field, Index, UniqueIndex};
+use crate::index::Extract;
 use crate::key::{Key, KeyError};
-use crate::key_arg::{Compound, KeyArg, LeadingKeyArg};
 
 /// What a condition or an order is about.
 pub enum Target<T> {
@@ -108,13 +107,13 @@ impl Test {
                 _ => false,
             },
             Self::Range(from, to) => {
-                let kind = match (from, to) {
-                    (Bound::Included(key) | Bound::Excluded(key), _)
-                    | (_, Bound::Included(key) | Bound::Excluded(key)) => Some(key),
-                    _ => None,
+                let of_kind = |bound: &Bound<Key>| match bound {
+                    Bound::Included(bound) | Bound::Excluded(bound) => bound.same_kind(key),
+                    Bound::Unbounded => true,
                 };
                 !key.is_none()
-                    && kind.is_none_or(|bound| bound.same_kind(key))
+                    && of_kind(from)
+                    && of_kind(to)
                     && (from.as_ref(), to.as_ref()).contains(key)
             }
         }
@@ -244,7 +243,7 @@ impl<T> Query<T> {
         }
     }
 
-    fn tested(target: Target<T>, test: Result<Test, KeyError>) -> Self {
+    pub(crate) fn tested(target: Target<T>, test: Result<Test, KeyError>) -> Self {
         match test {
             Ok(test) => Self::when(Condition::new(target, test)),
             // The error waits until the query runs, so that queries can be written in one line.
@@ -369,7 +368,7 @@ impl<T> fmt::Debug for Query<T> {
 /// A look-up by a unique key: at most one record. What
 /// [`find_one`](crate::RepositoryExt::find_one) takes.
 #[derive(Clone, Debug)]
-pub struct Lookup<T>(Query<T>);
+pub struct Lookup<T>(pub(crate) Query<T>);
 
 impl<T> Lookup<T> {
     /// Adds a condition; from then on it is a query like any other.
@@ -388,116 +387,5 @@ impl<T> From<Lookup<T>> for Query<T> {
 impl<T> From<Condition<T>> for Query<T> {
     fn from(condition: Condition<T>) -> Self {
         Self::when(condition)
-    }
-}
-
-fn any_of<K: ?Sized, A: KeyArg<K>>(keys: impl IntoIterator<Item = A>) -> Result<Test, KeyError> {
-    Ok(Test::AnyOf(
-        keys.into_iter()
-            .map(|key| key.to_key())
-            .collect::<Result<_, _>>()?,
-    ))
-}
-
-fn range<K: ?Sized, A: KeyArg<K>>(range: &impl RangeBounds<A>) -> Result<Test, KeyError> {
-    let bound = |bound: Bound<&A>| match bound {
-        Bound::Included(key) => key.to_key().map(Bound::Included),
-        Bound::Excluded(key) => key.to_key().map(Bound::Excluded),
-        Bound::Unbounded => Ok(Bound::Unbounded),
-    };
-    Ok(Test::Range(
-        bound(range.start_bound())?,
-        bound(range.end_bound())?,
-    ))
-}
-
-macro_rules! conditions {
-    ($handle:ident, |$this:ident| $target:expr) => {
-        impl<T, K: ?Sized> $handle<T, K> {
-            fn target(&self) -> Target<T> {
-                let $this = self;
-                $target
-            }
-
-            /// The key is one of these.
-            pub fn any_of<A: KeyArg<K>>(&self, keys: impl IntoIterator<Item = A>) -> Query<T> {
-                Query::tested(self.target(), any_of(keys))
-            }
-
-            /// The key lies in this range; see [`Test::Range`].
-            pub fn range<A: KeyArg<K>>(&self, keys: impl RangeBounds<A>) -> Query<T> {
-                Query::tested(self.target(), range(&keys))
-            }
-
-            /// The field holds nothing (for a list: is empty).
-            pub fn is_none(&self) -> Query<T> {
-                Query::tested(self.target(), Ok(Test::IsNone))
-            }
-
-            /// Order: from the smallest key up.
-            pub fn asc(&self) -> Order<T> {
-                Order::new(self.target(), false)
-            }
-
-            /// Order: from the largest key down.
-            pub fn desc(&self) -> Order<T> {
-                Order::new(self.target(), true)
-            }
-        }
-
-        impl<T> $handle<T, String> {
-            /// The key starts with this text, bytewise.
-            pub fn starts_with(&self, prefix: impl Into<String>) -> Query<T> {
-                Query::tested(self.target(), Ok(Test::StartsWith(prefix.into())))
-            }
-        }
-
-        impl<T, K> $handle<T, Compound<K>> {
-            /// The key starts with these components, given as a tuple: `leading((provider,))`.
-            pub fn leading(&self, keys: impl LeadingKeyArg<Compound<K>>) -> Query<T> {
-                Query::tested(self.target(), keys.to_keys().map(Test::Leading))
-            }
-        }
-    };
-}
-
-conditions!(Index, |this| Target::Index(this.name.into()));
-conditions!(UniqueIndex, |this| Target::Index(this.name.into()));
-conditions!(Field, |this| Target::Field {
-    path: this.name.into(),
-    multi: this.multi,
-    extract: Some(this.extract),
-});
-
-impl<T, K: ?Sized> Index<T, K> {
-    /// The key is this one.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "keys are mostly literals: no `&` there"
-    )]
-    pub fn is(&self, key: impl KeyArg<K>) -> Query<T> {
-        Query::tested(self.target(), key.to_key().map(Test::Is))
-    }
-}
-
-impl<T, K: ?Sized> Field<T, K> {
-    /// The field is this.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "keys are mostly literals: no `&` there"
-    )]
-    pub fn is(&self, key: impl KeyArg<K>) -> Query<T> {
-        Query::tested(self.target(), key.to_key().map(Test::Is))
-    }
-}
-
-impl<T, K: ?Sized> UniqueIndex<T, K> {
-    /// The key is this one: at most one record.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "keys are mostly literals: no `&` there"
-    )]
-    pub fn is(&self, key: impl KeyArg<K>) -> Lookup<T> {
-        Lookup(Query::tested(self.target(), key.to_key().map(Test::Is)))
     }
 }

@@ -71,6 +71,22 @@ impl Shelf {
         Ok(table)
     }
 
+    /// Checks that all of these collections are open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] with the first that is not.
+    pub fn check_open<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        let tables = self.tables.lock();
+        for name in names {
+            if !tables.contains_key(name) {
+                return Err(Error::new(ErrorKind::Config, "the collection is not open")
+                    .with_collection(name));
+            }
+        }
+        Ok(())
+    }
+
     /// The reports of all collections, together.
     #[must_use]
     pub fn report(&self) -> LoadReport {

@@ -5,8 +5,8 @@
 
 use std::fmt::Debug;
 
-use crate::collection::Definition;
 use crate::committer::HealthWatch;
+use crate::definition::Definition;
 use crate::error::Result;
 use crate::health::Health;
 use crate::quarantine::Quarantined;
@@ -37,13 +37,21 @@ pub trait Backend: Debug + Send + Sync {
     /// What opening the collections found, so far.
     fn load_report(&self) -> LoadReport;
 
-    /// Definitions of the collections that are there, by name, whether opened or not.
+    /// The names of the collections that are there, sorted, whether opened or not.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io), or [`Config`](crate::ErrorKind::Config) for one that cannot
-    /// be read.
-    fn definitions(&self) -> Result<Vec<Definition>>;
+    /// [`Io`](crate::ErrorKind::Io).
+    fn collections(&self) -> Result<Vec<String>>;
+
+    /// The definition that is kept beside a collection's data. A collection without one, which
+    /// another program wrote, is any objects with an `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io), or [`Config`](crate::ErrorKind::Config) if it cannot be read
+    /// or the name cannot be a collection's.
+    fn definition(&self, collection: &str) -> Result<Definition>;
 
     /// The rejected records of all collections, oldest first.
     ///
@@ -51,6 +59,15 @@ pub trait Backend: Debug + Send + Sync {
     ///
     /// [`Io`](crate::ErrorKind::Io).
     fn quarantine(&self) -> Result<Vec<Quarantined>>;
+
+    /// Puts rejected bytes in quarantine: of records that were offered and refused, such as by an
+    /// import. Durable when awaited. An entry that is there already is not added again.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) if a collection is not open,
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly), [`Closed`](crate::ErrorKind::Closed).
+    fn reject(&self, entries: Vec<Quarantined>) -> Result<Write<()>>;
 
     /// Forgets these entries for good, durably, and gives their number.
     ///

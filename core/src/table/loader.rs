@@ -2,26 +2,36 @@
 //!
 //! Owns [`Loader`]: which record stays when two have one id or one unique key. It does not read
 //! files and does not write issues; it says who lost, and the backend knows where that one stood.
+//!
+//! Everything is gathered in flat lists and sorted once, so that loading needs little memory beyond
+//! what stays, and the maps are built full instead of by half-full splits.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use super::Table;
-use super::state::State;
-use crate::admission::{Admission, Admitted, Rejection};
+use super::state::{Slot, State};
+use crate::admission::{Admission, Rejection};
 use crate::issue::IssueKind;
 use crate::journal::Journal;
+use crate::key::Key;
 use crate::record::Data;
 use crate::report::LoadReport;
+
+/// A record, its id before and its origin behind.
+type Row<T, O> = (Arc<str>, Arc<T>, O);
 
 /// Records on their way into a collection. `O` says where a record came from.
 #[derive(Debug)]
 pub struct Loader<T, O> {
     admission: Arc<Admission<T>>,
-    rows: BTreeMap<Arc<str>, (Admitted<T>, O)>,
+    rows: Vec<Option<Row<T, O>>>,
+    /// Where a record with this id is in `rows`.
+    places: HashMap<Arc<str>, usize>,
+    /// Per index: a key, and the place of the row that has it.
+    keys: Vec<Vec<(Key, usize)>>,
     losers: Vec<Loser<O>>,
 }
 
@@ -42,10 +52,14 @@ impl<T: Data, O> Loader<T, O> {
     /// A loader for this collection.
     #[must_use]
     pub fn new(admission: Arc<Admission<T>>) -> Self {
+        let keys = admission.indexes().iter().map(|_| Vec::new()).collect();
+        let (rows, places, losers) = (Vec::new(), HashMap::new(), Vec::new());
         Self {
             admission,
-            rows: BTreeMap::new(),
-            losers: Vec::new(),
+            rows,
+            places,
+            keys,
+            losers,
         }
     }
 
@@ -56,22 +70,24 @@ impl<T: Data, O> Loader<T, O> {
     /// Why the text is not a record of the collection.
     pub fn add(&mut self, text: &str, origin: O) -> Result<Arc<str>, Rejection> {
         let admitted = self.admission.read(text)?;
-        let id = Arc::clone(&admitted.id);
-        match self.rows.entry(Arc::clone(&id)) {
-            MapEntry::Vacant(place) => {
-                place.insert((admitted, origin));
-            }
-            MapEntry::Occupied(mut place) => {
-                let (_, origin) = place.insert((admitted, origin));
-                self.losers.push(Loser {
-                    id: Arc::clone(&id),
-                    origin,
-                    kind: IssueKind::DuplicateId,
-                    winner: None,
-                });
-            }
+        let place = self.rows.len();
+        if let Some(before) = self.places.insert(Arc::clone(&admitted.id), place)
+            && let Some((id, _, origin)) = self.rows.get_mut(before).and_then(Option::take)
+        {
+            let kind = IssueKind::DuplicateId;
+            self.losers.push(Loser {
+                id,
+                origin,
+                kind,
+                winner: None,
+            });
         }
-        Ok(id)
+        for (into, keys) in self.keys.iter_mut().zip(admitted.keys) {
+            into.extend(keys.into_iter().map(|key| (key, place)));
+        }
+        self.rows
+            .push(Some((Arc::clone(&admitted.id), admitted.record, origin)));
+        Ok(admitted.id)
     }
 
     /// Builds rows and indexes. Of two records with one unique key the one with the smaller id
@@ -81,35 +97,69 @@ impl<T: Data, O> Loader<T, O> {
         let Self {
             admission,
             rows,
+            mut keys,
             mut losers,
+            ..
         } = self;
-        let mut state = State::new(admission.indexes().len());
-        let mut kept = Vec::with_capacity(rows.len());
-        for (id, (admitted, origin)) in rows {
-            let holder = admission
-                .indexes()
-                .iter()
-                .zip(&admitted.keys)
-                .enumerate()
-                .filter(|(_, (index, _))| index.is_unique())
-                .find_map(|(position, (index, keys))| {
-                    keys.iter()
-                        .find_map(|key| state.unique_holder(position, key, &id))
-                        .map(|row| (Arc::clone(&row.id), index.name().to_owned()))
-                });
-            if holder.is_some() {
-                let kind = IssueKind::UniqueViolation;
+        let mut ranks = vec![None; rows.len()];
+        // From here on a row is named by its rank in id order.
+        let mut by_id: Vec<(usize, Row<T, O>)> = rows
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, row)| Some((place, row?)))
+            .collect();
+        by_id.sort_unstable_by(|(_, a), (_, b)| a.0.as_bytes().cmp(b.0.as_bytes()));
+        for (rank, (place, _)) in by_id.iter().enumerate() {
+            if let Some(of_place) = ranks.get_mut(*place) {
+                *of_place = Some(rank);
+            }
+        }
+        for entries in &mut keys {
+            entries.retain_mut(|(_, place)| match ranks.get(*place).copied().flatten() {
+                Some(rank) => {
+                    *place = rank;
+                    true
+                }
+                None => false,
+            });
+            entries.sort_unstable();
+        }
+        drop(ranks);
+
+        let lost = unique_losers(&admission, &keys);
+        let mut kept = Vec::with_capacity(by_id.len());
+        let mut slots = Vec::with_capacity(by_id.len());
+        let mut slot_of: Vec<Option<Slot>> = Vec::with_capacity(by_id.len());
+        let ids: BTreeMap<usize, Arc<str>> = lost
+            .values()
+            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&by_id.get(*winner)?.1.0))))
+            .collect();
+        for (rank, (_, (id, record, origin))) in by_id.into_iter().enumerate() {
+            if let Some((winner, index)) = lost.get(&rank) {
+                let name = admission
+                    .indexes()
+                    .get(*index)
+                    .map(|index| index.name().to_owned());
+                let winner = ids.get(winner).cloned().zip(name);
                 losers.push(Loser {
                     id,
                     origin,
-                    kind,
-                    winner: holder,
+                    kind: IssueKind::UniqueViolation,
+                    winner,
                 });
-                continue;
+                slot_of.push(None);
+            } else {
+                slot_of.push(Slot::try_from(slots.len()).ok());
+                slots.push((Arc::clone(&id), record));
+                kept.push((id, origin));
             }
-            state.put(&id, admitted.record, admitted.keys, &[]);
-            kept.push((id, origin));
         }
+        let keys = keys.into_iter().map(|entries| {
+            entries
+                .into_iter()
+                .filter_map(|(key, rank)| Some((key, slot_of.get(rank).copied().flatten()?)))
+        });
+        let state = State::of_sorted(slots, keys);
         Loaded {
             admission,
             state,
@@ -117,6 +167,46 @@ impl<T: Data, O> Loader<T, O> {
             losers,
         }
     }
+}
+
+/// The rows that have to give way, each with the row that stays and the index: in id order, every
+/// row that has a key which a row that stays has already.
+fn unique_losers<T: Data>(
+    admission: &Admission<T>,
+    keys: &[Vec<(Key, usize)>],
+) -> BTreeMap<usize, (usize, usize)> {
+    // Most files have no such keys, so only those that several rows have are looked at.
+    let mut contested: BTreeMap<usize, Vec<(usize, &Key)>> = BTreeMap::new();
+    for (index, entries) in keys.iter().enumerate() {
+        if !admission
+            .indexes()
+            .get(index)
+            .is_some_and(crate::IndexDef::is_unique)
+        {
+            continue;
+        }
+        for group in entries
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter(|group| group.len() > 1)
+        {
+            for (key, rank) in group.iter().filter(|(key, _)| key.is_enforced()) {
+                contested.entry(*rank).or_default().push((index, key));
+            }
+        }
+    }
+    let mut losers = BTreeMap::new();
+    let mut holders: BTreeMap<(usize, &Key), usize> = BTreeMap::new();
+    for (rank, keys) in &contested {
+        let taken = keys
+            .iter()
+            .find_map(|key| holders.get(key).map(|holder| (*holder, key.0)));
+        if let Some(taken) = taken {
+            losers.insert(*rank, taken);
+        } else {
+            holders.extend(keys.iter().map(|key| (*key, *rank)));
+        }
+    }
+    losers
 }
 
 /// A collection that was filled, before its report is written.

@@ -123,8 +123,10 @@ impl<T: Data> Table<T> {
     ///
     /// [`InvalidQuery`](crate::ErrorKind::InvalidQuery).
     pub fn count(&self, query: &Query<T>) -> Result<u64> {
-        let is_all =
-            query.conditions.is_empty() && query.filters.is_empty() && query.after.is_none();
+        let is_all = query.conditions.is_empty()
+            && query.filters.is_empty()
+            && query.order.is_empty()
+            && query.after.is_none();
         if is_all && query.error.is_none() {
             let limit = query.limit.unwrap_or(usize::MAX);
             return Ok(self.len().min(limit) as u64);

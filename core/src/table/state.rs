@@ -17,17 +17,22 @@ pub(super) struct Row<T> {
     pub(super) record: Arc<T>,
 }
 
-/// The rows with one key, by id.
+/// The rows with one key.
 #[derive(Debug)]
 pub(super) enum Postings {
-    One(Arc<str>, Slot),
-    Many(BTreeMap<Arc<str>, Slot>),
+    One(Slot),
+    /// By id.
+    #[expect(
+        clippy::box_collection,
+        reason = "most keys have one row, and there are as many keys as records: half the size"
+    )]
+    Many(Box<BTreeMap<Arc<str>, Slot>>),
 }
 
 impl Postings {
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::One(..) => 1,
+            Self::One(_) => 1,
             Self::Many(slots) => slots.len(),
         }
     }
@@ -35,20 +40,22 @@ impl Postings {
     /// In id order.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
         let (one, many) = match self {
-            Self::One(_, slot) => (Some(*slot), None),
+            Self::One(slot) => (Some(*slot), None),
             Self::Many(slots) => (None, Some(slots.values().copied())),
         };
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    fn insert(&mut self, id: &Arc<str>, slot: Slot) {
+    /// Adds a row; `rows` tells the id of the one that is here.
+    fn insert<T>(&mut self, id: &Arc<str>, slot: Slot, rows: &[Option<Row<T>>]) {
         match self {
-            Self::One(_, there) if *there == slot => {}
-            Self::One(there, other) => {
-                *self = Self::Many(BTreeMap::from([
-                    (Arc::clone(there), *other),
-                    (Arc::clone(id), slot),
-                ]));
+            Self::One(there) if *there == slot => {}
+            Self::One(there) => {
+                let mut slots = BTreeMap::from([(Arc::clone(id), slot)]);
+                if let Some(Some(row)) = rows.get(*there as usize) {
+                    slots.insert(Arc::clone(&row.id), *there);
+                }
+                *self = Self::Many(Box::new(slots));
             }
             Self::Many(slots) => {
                 slots.insert(Arc::clone(id), slot);
@@ -57,9 +64,9 @@ impl Postings {
     }
 
     /// True if nothing is left.
-    fn remove(&mut self, id: &str) -> bool {
+    fn remove(&mut self, id: &str, slot: Slot) -> bool {
         match self {
-            Self::One(there, _) => &**there == id,
+            Self::One(there) => *there == slot,
             Self::Many(slots) => {
                 slots.remove(id);
                 slots.is_empty()
@@ -87,6 +94,45 @@ impl<T> State<T> {
             free: Vec::new(),
             by_id: BTreeMap::new(),
             indexes: (0..indexes).map(|_| Entries::new()).collect(),
+        }
+    }
+
+    /// Rows in id order, and per index its keys in order, each with the slots that have it. The
+    /// slot of a row is its place in the list.
+    pub(super) fn of_sorted(
+        rows: Vec<(Arc<str>, Arc<T>)>,
+        indexes: impl Iterator<Item = impl Iterator<Item = (Key, Slot)>>,
+    ) -> Self {
+        let ids = (0..)
+            .zip(&rows)
+            .map(|(slot, (id, _))| (Arc::clone(id), slot));
+        let by_id = ids.collect();
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|(id, record)| Some(Row { id, record }))
+            .collect();
+        let indexes = indexes
+            .map(|entries| {
+                let mut keys: Vec<(Key, Postings)> = Vec::new();
+                for (key, slot) in entries {
+                    match keys.last_mut() {
+                        Some((last, postings)) if *last == key => {
+                            if let Some(Some(row)) = rows.get(slot as usize) {
+                                postings.insert(&row.id, slot, &rows);
+                            }
+                        }
+                        _ => keys.push((key, Postings::One(slot))),
+                    }
+                }
+                // From a sorted list the map is built with full nodes.
+                keys.into_iter().collect()
+            })
+            .collect();
+        Self {
+            rows,
+            free: Vec::new(),
+            by_id,
+            indexes,
         }
     }
 
@@ -157,12 +203,17 @@ impl<T> State<T> {
             if keys == before {
                 continue;
             }
-            remove_keys(entries, before.iter().filter(|key| !keys.contains(key)), id);
+            remove_keys(
+                entries,
+                before.iter().filter(|key| !keys.contains(key)),
+                id,
+                slot,
+            );
             for key in keys {
                 entries
                     .entry(key)
-                    .and_modify(|postings| postings.insert(id, slot))
-                    .or_insert_with(|| Postings::One(Arc::clone(id), slot));
+                    .and_modify(|postings| postings.insert(id, slot, &self.rows))
+                    .or_insert(Postings::One(slot));
             }
         }
     }
@@ -171,7 +222,7 @@ impl<T> State<T> {
     pub(super) fn remove(&mut self, id: &str, old: &[Vec<Key>]) -> Option<Arc<T>> {
         let slot = self.by_id.remove(id)?;
         for (entries, keys) in self.indexes.iter_mut().zip(old) {
-            remove_keys(entries, keys.iter(), id);
+            remove_keys(entries, keys.iter(), id, slot);
         }
         let row = self.rows.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
@@ -179,11 +230,16 @@ impl<T> State<T> {
     }
 }
 
-fn remove_keys<'k>(entries: &mut Entries, keys: impl Iterator<Item = &'k Key>, id: &str) {
+fn remove_keys<'k>(
+    entries: &mut Entries,
+    keys: impl Iterator<Item = &'k Key>,
+    id: &str,
+    slot: Slot,
+) {
     for key in keys {
         if entries
             .get_mut(key)
-            .is_some_and(|postings| postings.remove(id))
+            .is_some_and(|postings| postings.remove(id, slot))
         {
             entries.remove(key);
         }

@@ -1,0 +1,270 @@
+//! `larder quarantine list`, `show`, `restore` and `purge`.
+//!
+//! Owns finding entries by the beginning of a key, the order "durable first, then purged", and the
+//! question before a purge. Keeping the bytes, and judging them again, is the library's.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use larder::{Document, Error, Quarantined, RepositoryExt as _, Store, Write};
+use serde_json::{Value, json};
+
+use super::{document, read_all};
+use crate::args::{
+    QuarantineCommand, QuarantineListArgs, QuarantinePurgeArgs, QuarantineRestoreArgs,
+    QuarantineShowArgs,
+};
+use crate::failure::{Failure, Outcome, Verdict, is_about_a_record};
+use crate::open::Place;
+use crate::output::{Output, counted, note};
+
+pub(super) fn run(command: QuarantineCommand, out: &mut Output) -> Outcome {
+    match command {
+        QuarantineCommand::List(args) => list(&args, out),
+        QuarantineCommand::Show(args) => show(&args, out),
+        QuarantineCommand::Restore(args) => restore(&args, out),
+        QuarantineCommand::Purge(args) => purge(&args, out),
+    }
+}
+
+fn list(args: &QuarantineListArgs, out: &mut Output) -> Outcome {
+    let store = Place::parse(&args.at.url)?.reader()?;
+    let entries = of_collection(store.quarantine()?, args.collection.as_deref());
+    if out.is_json() {
+        for entry in &entries {
+            out.value(&as_json(entry))?;
+        }
+    } else if entries.is_empty() {
+        note(format_args!("nothing is in quarantine"));
+    } else {
+        let header = [
+            "key",
+            "collection",
+            "id",
+            "record",
+            "line",
+            "since",
+            "reason",
+        ];
+        out.table(&header, entries.iter().map(row).collect())?;
+    }
+    Ok(Verdict::Clean)
+}
+
+fn of_collection(entries: Vec<Quarantined>, collection: Option<&str>) -> Vec<Quarantined> {
+    let is_in = |entry: &Quarantined| collection.is_none_or(|name| entry.collection() == name);
+    entries.into_iter().filter(is_in).collect()
+}
+
+fn row(entry: &Quarantined) -> Vec<String> {
+    let (issue, position) = (entry.issue(), entry.issue().position());
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let reason = match issue.violations() {
+        [] => issue.message().to_owned(),
+        [first, ..] => first.to_string(),
+    };
+    vec![
+        entry.key().to_owned(),
+        entry.collection().to_owned(),
+        issue.id().unwrap_or_default().to_owned(),
+        number(position.record),
+        number(position.line),
+        entry
+            .since()
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        format!("{}: {reason}", issue.kind()),
+    ]
+}
+
+fn as_json(entry: &Quarantined) -> Value {
+    let mut value = json!(entry.issue());
+    if let Value::Object(fields) = &mut value {
+        fields.insert("key".to_owned(), json!(entry.key()));
+        fields.insert("since".to_owned(), json!(entry.since()));
+        fields.insert("bytes".to_owned(), json!(entry.bytes().len()));
+    }
+    value
+}
+
+fn show(args: &QuarantineShowArgs, out: &mut Output) -> Outcome {
+    let store = Place::parse(&args.at.url)?.reader()?;
+    let entries = store.quarantine()?;
+    let Some(entry) = find(&entries, &args.key)? else {
+        return Ok(missing(&args.key));
+    };
+    if out.is_json() {
+        out.value(entry)?;
+    } else {
+        out.bytes(entry.bytes())?;
+    }
+    Ok(Verdict::Clean)
+}
+
+/// The entry whose key begins so.
+fn find<'e>(entries: &'e [Quarantined], key: &str) -> Result<Option<&'e Quarantined>, Failure> {
+    let key = key.to_ascii_lowercase();
+    let mut matching = entries.iter().filter(|entry| entry.key().starts_with(&key));
+    match (matching.next(), matching.count()) {
+        (Some(_), _) if key.is_empty() => Err(Failure::Request("a key is not empty".to_owned())),
+        (Some(entry), 0) => Ok(Some(entry)),
+        (Some(_), others) => Err(Failure::Request(format!(
+            "the keys of {} entries begin with {key}; give more of it",
+            others + 1
+        ))),
+        (None, _) => Ok(None),
+    }
+}
+
+fn missing(key: &str) -> Verdict {
+    note(format_args!(
+        "no entry of the quarantine has the key {key:?}"
+    ));
+    Verdict::Problems
+}
+
+/// Each entry once, and whether one was not found.
+fn select(
+    entries: &[Quarantined],
+    keys: &[String],
+) -> Result<(Vec<Quarantined>, Verdict), Failure> {
+    let mut selected: Vec<Quarantined> = Vec::new();
+    let mut verdict = Verdict::Clean;
+    for key in keys {
+        match find(entries, key)? {
+            Some(entry) if selected.iter().any(|known| known.key() == entry.key()) => {}
+            Some(entry) => selected.push(entry.clone()),
+            None => verdict = missing(key),
+        }
+    }
+    Ok((selected, verdict))
+}
+
+fn restore(args: &QuarantineRestoreArgs, out: &mut Output) -> Outcome {
+    if args.file.is_some() && args.keys.len() > 1 {
+        return Err(Failure::Request(
+            "--file is the record of one entry".to_owned(),
+        ));
+    }
+    let mended = match &args.file {
+        Some(file) => Some(document(&read_all(file)?)?),
+        None => None,
+    };
+    let store = Place::parse(&args.at.url)?.writer_of_existing()?;
+    let (entries, mut verdict) = select(&store.quarantine()?, &args.keys)?;
+    let mut writes = Vec::new();
+    let mut refused = Vec::new();
+    for entry in &entries {
+        match put_back(&store, entry, mended.as_ref(), args.replace) {
+            Ok(write) => writes.push((entry.key().to_owned(), write)),
+            Err(error) if is_about_a_record(&error) => {
+                note(format_args!("{} stays in quarantine: {error}", entry.key()));
+                refused.push(json!({ "key": entry.key(), "reason": error.to_string() }));
+                verdict = Verdict::Problems;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut restored = Vec::new();
+    for (key, write) in writes {
+        write.wait()?;
+        restored.push(key);
+    }
+    store.purge_quarantine(&restored)?;
+    store.close().wait()?;
+    if out.is_json() {
+        out.value(&json!({ "restored": restored, "refused": refused }))?;
+    } else {
+        for key in &restored {
+            out.line(key)?;
+        }
+    }
+    Ok(verdict)
+}
+
+/// Visible when it returns, durable when awaited.
+fn put_back(
+    store: &Store,
+    entry: &Quarantined,
+    mended: Option<&Document>,
+    replace: bool,
+) -> Result<Write<Arc<Document>>, Error> {
+    let repository = store.documents(entry.collection())?;
+    match mended {
+        Some(mended) if replace => repository.save(mended.clone()),
+        Some(mended) => repository.insert(mended.clone()),
+        None if replace => {
+            let text = std::str::from_utf8(entry.bytes()).map_err(|error| {
+                Error::new(
+                    larder::ErrorKind::Encode,
+                    "the quarantined bytes are not UTF-8",
+                )
+                .with_source(error)
+            })?;
+            repository.save(Document::parse(text)?)
+        }
+        None => repository.restore(entry),
+    }
+}
+
+fn purge(args: &QuarantinePurgeArgs, out: &mut Output) -> Outcome {
+    let place = Place::parse(&args.at.url)?;
+    // Selected while others may read, so that nobody waits for the answer to the question.
+    let (entries, verdict) = {
+        let store = place.reader()?;
+        let entries = store.quarantine()?;
+        if args.all {
+            (
+                of_collection(entries, args.collection.as_deref()),
+                Verdict::Clean,
+            )
+        } else {
+            select(&entries, &args.keys)?
+        }
+    };
+    if !entries.is_empty() && !args.yes && !confirmed(entries.len())? {
+        return Err(Failure::Request("nothing was purged".to_owned()));
+    }
+    let keys: Vec<String> = entries.iter().map(|entry| entry.key().to_owned()).collect();
+    let purged = if keys.is_empty() {
+        0
+    } else {
+        let store = place.writer()?;
+        let purged = store.purge_quarantine(&keys)?;
+        store.close().wait()?;
+        purged
+    };
+    if out.is_json() {
+        out.value(&json!({ "purged": purged }))?;
+    } else {
+        let purged = usize::try_from(purged).unwrap_or(usize::MAX);
+        note(format_args!("{} purged", counted(purged, "record")));
+    }
+    Ok(verdict)
+}
+
+/// Asks, where there is somebody to answer.
+fn confirmed(entries: usize) -> Result<bool, Failure> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Ok(true);
+    }
+    let question = format!(
+        "Forget {} for good? [y/N] ",
+        counted(entries, "rejected record")
+    );
+    let mut answer = String::new();
+    let asked = io::stderr()
+        .write_all(question.as_bytes())
+        .and_then(|()| stdin.lock().read_line(&mut answer));
+    asked.map_err(|error| Failure::Read {
+        what: "the answer".to_owned(),
+        error,
+    })?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}

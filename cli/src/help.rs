@@ -1,0 +1,206 @@
+//! The long help: what a command means, what it promises, and examples to copy.
+//!
+//! Owns the texts of `--help`. The arguments themselves are `args.rs`.
+
+pub(crate) const LARDER: &str = "\
+Looks into, fills and mends the stores of Larder.
+
+A store is named by a URL (json:./data) or by the path of a configuration file (larder.toml). \
+Commands that only read may run side by side; a command that writes needs the store for itself, \
+and says who has it if it cannot have it.
+
+Data goes to standard output, messages go to standard error. With --json, data is JSON.";
+
+pub(crate) const LARDER_AFTER: &str = "\
+Exit status:
+  0  all is well
+  1  it ran, and found a problem: a record was dropped, refused or not there
+  2  it could not run
+
+Examples:
+  larder import sessions.json --to json:./data --collection sessions --schema session.schema.json
+  larder find json:./data sessions --where status=open --order-by createdAt --desc --limit 20
+  larder check json:./data
+
+`larder help COMMAND` says more about each.";
+
+pub(crate) const IMPORT: &str = "\
+Reads records from a file into a collection, and reports what was dropped.
+
+FILE is a JSON array, a file of a store, or NDJSON (one JSON object per line); a damaged file is \
+salvaged record by record. Each record is checked and saved; one that is refused is reported with \
+its place and the reasons, and its exact bytes go to quarantine (see `larder quarantine`). A record \
+whose id an earlier record of the same file has takes its place, and the earlier one goes to \
+quarantine.
+
+The store is created if it is not there. The definition of the collection (id, schema, indexes) is \
+kept beside the data, so it is given once. Given again, what is said changes and the rest stays: \
+--schema and --id replace, --unique and --index add. Records that were there and do not satisfy the \
+new definition go to quarantine, and are reported. A collection that a configuration file defines is \
+changed there and not here.
+
+When the command ends with status 0 or 1, everything it reports is durable. It may be interrupted \
+at any time: the store is whole, and holds the records up to some point of the import.
+
+With --on-invalid reject nothing at all is imported, and the store is not touched, unless every \
+record is good.
+
+With --ack records are answered one by one, in the order of the input, each on a line of its own \
+that is written as soon as it is true:
+  ACK <n>           record n (from 1) is durable
+  NAK <n> <reason>  record n was refused, and its bytes are durable in quarantine
+NDJSON is then read as it comes: a program may write a line, wait for its ACK, and write the next; \
+or write many and have them share one flush. A line that is no JSON is record n like any other. (A \
+stream that begins with `[` or with the head of a store's file is read to its end first.) The report \
+goes to standard error.";
+
+pub(crate) const IMPORT_AFTER: &str = "\
+Exit status: 0 if nothing was dropped, 1 if something was, 2 if it could not run.
+
+Examples:
+  larder import sessions.json --to json:./data --collection sessions \\
+      --schema session.schema.json --unique channelId --index categoryId
+  larder import gates.json --to larder.toml --collection gates --on-invalid reject
+  tail -f events.ndjson | larder import - --to json:./data --collection events --ack";
+
+pub(crate) const EXPORT: &str = "\
+Writes all records of a collection in id order: the same records give the same bytes.
+
+Each record stands on one line, with its fields in the order and its numbers in the spelling in \
+which they were saved.";
+
+pub(crate) const EXPORT_AFTER: &str = "\
+Exit status: 0; 1 if records of the collection cannot be loaded and so are not in the output; 2 if \
+it could not run.
+
+Examples:
+  larder export json:./data sessions > sessions.json
+  larder export json:./data sessions --format ndjson | grep '\"mode\":\"plan\"'";
+
+pub(crate) const GET: &str = "Writes one record, on one line, exactly as it is kept.";
+
+pub(crate) const GET_AFTER: &str = "\
+Exit status: 0; 1 if there is no such record; 2 if it could not run.
+
+Examples:
+  larder get json:./data sessions fix-login
+  larder get json:./data sessions fix-login | jq .workflowState";
+
+pub(crate) const PUT: &str = "\
+Saves one record from standard input, in the place of whatever has its id, and prints the id when \
+it is durable.
+
+The record is checked like any other; one that is refused changes nothing. The collection must be \
+there, or be defined in the configuration file: a mistyped name makes no new one.";
+
+pub(crate) const PUT_AFTER: &str = "\
+Exit status: 0; 1 if the record was refused; 2 if it could not run.
+
+Examples:
+  larder put json:./data notes < note.json
+  echo '{\"id\":\"a\",\"text\":\"hello\"}' | larder put json:./data notes --insert";
+
+pub(crate) const DELETE: &str = "\
+Deletes records by id, and prints the ids of those that were there when their removal is durable.";
+
+pub(crate) const DELETE_AFTER: &str = "\
+Exit status: 0; 1 if one of them was not there; 2 if it could not run.
+
+Examples:
+  larder delete json:./data sessions fix-login add-metrics
+  larder delete json:./data sessions -- -an-id-that-begins-with-a-dash";
+
+pub(crate) const COUNT: &str = "\
+Counts the records for which all conditions hold. `larder find --help` says how to write one.";
+
+pub(crate) const COUNT_AFTER: &str = "\
+Examples:
+  larder count json:./data sessions
+  larder count json:./data sessions --where provider=claude --where 'totalCost>1.5'";
+
+pub(crate) const FIND: &str = "\
+Finds records: a table for people, one record per line with --json.
+
+Conditions:
+  F=V       is V: the text, or the number, the boolean or the null that V also spells
+  F=\"V\"     is the text V
+  F^=V      is text that begins with V
+  F>V  F>=V  F<V  F<=V
+            lies in this range: of numbers if V is one, else of texts (F>\"5\" for a text)
+  F:none    is null, or not there
+A field within a field is written with dots (workflowState.status) or as a JSON pointer \
+(/workflowState/status). Of a list one element is enough. Mind the shell: quote conditions with \
+< > or \".
+
+An index on the field is used where there is one; --explain says which.";
+
+pub(crate) const FIND_AFTER: &str = "\
+With --limit, when more records follow, the cursor of the next page goes to standard error; give it \
+to --after, with the same conditions and order.
+
+Examples:
+  larder find json:./data sessions --where categoryId=1100000000000000000
+  larder find json:./data sessions --where categoryId=1100000000000000000 --explain
+  larder find json:./data sessions --where 'lastActivity>=1795175786517' \\
+      --order-by lastActivity --desc --limit 20 --fields id,mode,workflowState.status
+  larder find json:./data sessions --where model:none --json | jq -r .id";
+
+pub(crate) const CHECK: &str = "\
+Validates every record of every collection against its definition, compares every index with the \
+records, and counts what is in quarantine. It only reads.
+
+Records in quarantine are no problem of the store: they were dealt with.";
+
+pub(crate) const CHECK_AFTER: &str = "\
+Exit status: 0 if all is well, 1 if anything is wrong, 2 if it could not run.
+
+Examples:
+  larder check json:./data
+  larder check larder.toml --json | jq '.collections[].issues'";
+
+pub(crate) const QUARANTINE: &str = "\
+Lists, shows, restores and purges rejected records.
+
+A record that is rejected when a store loads it, or when it is imported, is not destroyed: its exact \
+bytes are kept in quarantine, under a key that stays the same for the same bytes. Wherever a key is \
+asked for, the beginning of it is enough if no other key begins so.";
+
+pub(crate) const QUARANTINE_AFTER: &str = "\
+Examples:
+  larder quarantine list json:./data
+  larder quarantine show json:./data 3f9a > record.json
+  larder quarantine restore json:./data 3f9a --file record.json
+  larder quarantine purge json:./data --all";
+
+pub(crate) const QUARANTINE_LIST: &str = "\
+Lists the rejected records of a store: key, collection, id, place, reason and time. With --json one \
+object per line, with all reasons.";
+
+pub(crate) const QUARANTINE_SHOW: &str = "\
+Writes the exact bytes of one rejected record to standard output, and nothing else. With --json the \
+whole entry, with the bytes as \"text\", or as \"base64\" if they are not UTF-8.
+
+Exit status: 0; 1 if there is no such entry; 2 if it could not run.";
+
+pub(crate) const QUARANTINE_RESTORE: &str = "\
+Puts rejected records back, as they are or mended (--file), and removes them from quarantine once \
+that is durable. They are checked like any other record: what is refused stays in quarantine. A \
+record whose id is there already is refused unless --replace is given.
+
+Exit status: 0; 1 if one was refused or is not there; 2 if it could not run.";
+
+pub(crate) const QUARANTINE_PURGE: &str = "\
+Forgets rejected records for good. On a terminal it asks first, unless --yes is given.
+
+Exit status: 0; 1 if an entry is not there; 2 if it could not run, or the answer was no.";
+
+pub(crate) const STATS: &str = "\
+Counts and sizes of a store: backend, place, collections with records, bytes and indexes (with the \
+number of different keys of each), quarantine, and when it was last written.
+
+While another process has the store open for writing, only who that is can be told.";
+
+pub(crate) const STATS_AFTER: &str = "\
+Examples:
+  larder stats json:./data
+  larder stats json:./data --json | jq .holder";

@@ -1,0 +1,262 @@
+//! The committer with a medium that does what the test says: who is told what, and when.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use larder_core::backend::{Committer, CommitterOptions, Journal, Medium, Progress};
+use larder_core::{Error, ErrorKind, HealthState, HealthWatch, Result, Write};
+use parking_lot::Mutex;
+
+/// What a flush does.
+enum Does {
+    Succeed,
+    Fail(ErrorKind),
+    Panic,
+    /// Tells that it has begun, and goes on when it is told to.
+    Hold(Sender<()>, Receiver<()>),
+}
+
+#[derive(Default)]
+struct Script {
+    journal: Mutex<Option<Arc<Journal>>>,
+    does: Mutex<VecDeque<Does>>,
+    flushes: Mutex<Vec<u64>>,
+    released: Mutex<bool>,
+}
+
+impl Medium for Script {
+    fn flush(&self) -> Result<u64> {
+        let journal = self.journal.lock().clone().unwrap();
+        let (_, last) = journal.take();
+        let does = self.does.lock().pop_front().unwrap_or(Does::Succeed);
+        self.flushes.lock().push(last);
+        match does {
+            Does::Succeed => Ok(last),
+            Does::Fail(kind) => {
+                Err(Error::new(kind, "as the script says").transient(kind == ErrorKind::Io))
+            }
+            Does::Panic => panic!("as the script says"),
+            Does::Hold(began, go) => {
+                began.send(()).unwrap();
+                go.recv().unwrap();
+                Ok(last)
+            }
+        }
+    }
+
+    fn release(&self) {
+        *self.released.lock() = true;
+    }
+}
+
+struct Scene {
+    script: Arc<Script>,
+    journal: Arc<Journal>,
+    committer: Committer,
+}
+
+fn scene(does: impl IntoIterator<Item = Does>, attempts: u32) -> Scene {
+    let script = Arc::new(Script::default());
+    script.does.lock().extend(does);
+    let options = CommitterOptions {
+        debounce: Duration::from_hours(1),
+        attempts,
+        drop_timeout: Duration::ZERO,
+    };
+    let mut journal = None;
+    let committer = Committer::start(options, |progress: Arc<Progress>| {
+        let made = Arc::new(Journal::committed(progress));
+        *script.journal.lock() = Some(Arc::clone(&made));
+        journal = Some(made);
+        Arc::clone(&script) as Arc<dyn Medium>
+    })
+    .unwrap();
+    Scene {
+        script,
+        journal: journal.unwrap(),
+        committer,
+    }
+}
+
+impl Scene {
+    fn write<R>(&self, value: R) -> Write<R> {
+        self.journal.turn().unwrap().commit(value, Vec::new())
+    }
+
+    fn flushes(&self) -> Vec<u64> {
+        self.script.flushes.lock().clone()
+    }
+}
+
+#[test]
+fn waiters_that_come_while_a_flush_runs_share_the_next() {
+    let (began_send, began) = channel();
+    let (go, go_receive) = channel();
+    let scene = scene([Does::Hold(began_send, go_receive)], 5);
+    let first = scene.write(1);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(move || first.wait());
+        began.recv().unwrap();
+        let writes: Vec<Write<u32>> = (2..=6).map(|n| scene.write(n)).collect();
+        // Polled once, so that each of them waits before the first flush ends.
+        let mut writes: Vec<_> = writes.into_iter().map(Box::pin).collect();
+        for write in &mut writes {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(write.as_mut().poll(&mut context).is_pending());
+        }
+        go.send(()).unwrap();
+        assert_eq!(first.join().unwrap().unwrap(), 1);
+        for (number, write) in (2..=6).zip(writes) {
+            assert_eq!(pollster::block_on(write).unwrap(), number);
+        }
+    });
+    assert_eq!(scene.flushes(), [1, 6]);
+}
+
+#[test]
+fn a_waiter_is_told_after_the_attempts_and_the_write_stays_pending() {
+    let scene = scene([Does::Fail(ErrorKind::Io), Does::Fail(ErrorKind::Io)], 2);
+    let error = scene.write(()).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotDurable);
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "input/output: as the script says"
+    );
+    let health = scene.committer.progress().health();
+    assert!(
+        matches!(health.state, HealthState::Failing { attempts: 2, .. }),
+        "{health}"
+    );
+    assert_eq!((health.applied, health.durable), (1, 0));
+    // The next waiter brings it to the disk, with the write that failed.
+    scene.write(()).wait().unwrap();
+    assert!(scene.committer.progress().health().is_healthy());
+    assert_eq!(scene.flushes(), [1, 1, 2]);
+}
+
+#[test]
+fn a_failure_that_waiting_cannot_mend_is_told_at_once() {
+    let scene = scene([Does::Fail(ErrorKind::ExternalChange)], 1000);
+    assert_eq!(
+        scene.write(()).wait().unwrap_err().kind(),
+        ErrorKind::NotDurable
+    );
+    assert_eq!(scene.flushes(), [1]);
+}
+
+#[test]
+fn a_failure_within_the_attempts_is_no_failure_for_a_waiter() {
+    let scene = scene([Does::Fail(ErrorKind::Io)], 2);
+    assert_eq!(scene.write("kept").wait().unwrap(), "kept");
+}
+
+#[test]
+fn a_panic_poisons_the_store_and_nobody_waits_for_ever() {
+    let scene = scene([Does::Panic], 5);
+    let mut watch = HealthWatch::new(scene.committer.progress());
+    let other = scene.write(());
+    assert_eq!(
+        scene.write(()).wait().unwrap_err().kind(),
+        ErrorKind::Poisoned
+    );
+    assert_eq!(other.wait().unwrap_err().kind(), ErrorKind::Poisoned);
+    assert_eq!(
+        scene.journal.turn().unwrap_err().kind(),
+        ErrorKind::Poisoned
+    );
+    let health = watch.wait(Duration::from_mins(1)).unwrap();
+    assert!(matches!(health.state, HealthState::Poisoned), "{health}");
+    assert!(
+        *scene.script.released.lock(),
+        "the lock is let go all the same"
+    );
+}
+
+#[test]
+fn a_wait_can_time_out_and_be_taken_up_again() {
+    let (began_send, began) = channel();
+    let (go, go_receive) = channel();
+    let scene = scene([Does::Hold(began_send, go_receive)], 5);
+    let mut write = scene.write("late");
+    assert_eq!(
+        write.wait_timeout(Duration::ZERO).unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
+    began.recv().unwrap();
+    assert_eq!(write.visible(), Some(&"late"));
+    go.send(()).unwrap();
+    assert_eq!(write.wait().unwrap(), "late");
+}
+
+#[test]
+fn what_nobody_waits_for_is_flushed_at_the_end() {
+    let scene = scene([], 5);
+    scene.write(()).detach();
+    scene.write(()).detach();
+    assert!(scene.flushes().is_empty());
+    let Scene {
+        script, committer, ..
+    } = scene;
+    drop(committer);
+    assert_eq!(*script.flushes.lock(), [2]);
+    assert!(*script.released.lock());
+}
+
+#[test]
+fn an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits() {
+    let endless = std::iter::repeat_with(|| Does::Fail(ErrorKind::Io)).take(10_000);
+    let scene = scene(endless, 10_000);
+    let write = scene.write(());
+    let Scene {
+        script, committer, ..
+    } = scene;
+    drop(committer);
+    assert_eq!(write.wait().unwrap_err().kind(), ErrorKind::NotDurable);
+    assert!(*script.released.lock());
+}
+
+#[test]
+fn closing_ends_writing_even_while_it_fails_and_goes_on_after_it_failed() {
+    let (began_send, began) = channel();
+    let (go, go_receive) = channel();
+    let scene = scene(
+        [
+            Does::Hold(began_send, go_receive),
+            Does::Fail(ErrorKind::Io),
+        ],
+        1,
+    );
+    scene.write(()).detach();
+    let close = Write::closing((), Arc::clone(scene.committer.progress()));
+    began.recv().unwrap();
+    assert_eq!(scene.journal.turn().unwrap_err().kind(), ErrorKind::Closed);
+    go.send(()).unwrap();
+    close.wait().unwrap();
+    assert_eq!(scene.journal.turn().unwrap_err().kind(), ErrorKind::Closed);
+    // Closing what is closed is no error, and flushes nothing.
+    Write::closing((), Arc::clone(scene.committer.progress()))
+        .wait()
+        .unwrap();
+    assert_eq!(scene.flushes(), [1]);
+}
+
+#[test]
+fn a_closing_that_fails_leaves_the_store_open() {
+    let scene = scene([Does::Fail(ErrorKind::Io)], 1);
+    scene.write(()).detach();
+    let close = Write::closing((), Arc::clone(scene.committer.progress()));
+    assert_eq!(close.wait().unwrap_err().kind(), ErrorKind::NotDurable);
+    scene.write(()).detach();
+    Write::closing((), Arc::clone(scene.committer.progress()))
+        .wait()
+        .unwrap();
+    assert_eq!(scene.flushes(), [1, 2]);
+}

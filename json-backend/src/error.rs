@@ -1,0 +1,107 @@
+//! What can go wrong in this backend, before it becomes the error that users see.
+//!
+//! Owns [`JsonError`] and its one way into [`larder_core::Error`]. What a failed call on the disk
+//! leaves behind is told where the call is made.
+
+use std::path::PathBuf;
+
+use larder_core::{Error, ErrorKind};
+
+use crate::disk::DiskError;
+use crate::lock::LockError;
+
+/// Why this backend refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JsonError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(
+        "the file was written in format {found}, this program knows format 1; it was not touched"
+    )]
+    NewerFormat { path: PathBuf, found: u64 },
+    #[error(
+        "the records are of version {found}, this program knows version {known}; they were not \
+         touched"
+    )]
+    NewerVersion {
+        path: PathBuf,
+        found: u64,
+        known: u32,
+    },
+    #[error(
+        "the file is neither a store file nor a list of records; it was not touched. Move it away, \
+         or give the collection another name"
+    )]
+    Unrecognised { path: PathBuf },
+    #[error(
+        "someone else changed the file since this store read or wrote it, and the store is \
+         configured to refuse to replace it"
+    )]
+    ChangedBehindUs { path: PathBuf },
+    #[error("the definition of the collection cannot be read")]
+    Definition {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("the definition is of a newer form, or of the collection {found:?}")]
+    OtherDefinition { path: PathBuf, found: String },
+    #[error("the collection {other:?} is there, whose name differs only in case")]
+    OtherCase { path: PathBuf, other: String },
+}
+
+impl From<JsonError> for Error {
+    fn from(error: JsonError) -> Self {
+        let message = error.to_string();
+        match error {
+            JsonError::Disk(disk) | JsonError::Lock(LockError::Disk(disk)) => of_disk(disk),
+            JsonError::Lock(lock) => {
+                let transient = matches!(
+                    lock,
+                    LockError::Held { .. } | LockError::HeldByReaders { .. }
+                );
+                // The lock's own words name the holder, and its cause, if there is one, follows.
+                let mut error = Self::new(ErrorKind::Locked, message).transient(transient);
+                if let LockError::Unsupported { source, .. } = lock {
+                    error = error.with_source(source);
+                }
+                error
+            }
+            JsonError::NewerFormat { path, .. } | JsonError::NewerVersion { path, .. } => {
+                Self::new(ErrorKind::NewerVersion, message).with_path(path)
+            }
+            JsonError::Unrecognised { path } => {
+                Self::new(ErrorKind::Unrecognized, message).with_path(path)
+            }
+            JsonError::ChangedBehindUs { path } => {
+                Self::new(ErrorKind::ExternalChange, message).with_path(path)
+            }
+            JsonError::Definition { path, source } => Self::new(ErrorKind::Config, message)
+                .with_path(path)
+                .with_source(source),
+            JsonError::OtherDefinition { path, .. } | JsonError::OtherCase { path, .. } => {
+                Self::new(ErrorKind::Config, message).with_path(path)
+            }
+        }
+    }
+}
+
+fn of_disk(error: DiskError) -> Error {
+    let path = error.path.clone();
+    if error.is_too_large() {
+        return Error::new(
+            ErrorKind::TooLarge,
+            "the file is larger than the limit; it was not read. Raise max_file_bytes, or keep \
+             these records in a database",
+        )
+        .with_path(path)
+        .with_source(error);
+    }
+    // Whatever the disk refuses today it may grant tomorrow: space is freed, a mount comes back,
+    // permissions are set right.
+    Error::new(ErrorKind::Io, format!("could not {}", error.op))
+        .with_path(path)
+        .with_source(error.source)
+        .transient(true)
+}

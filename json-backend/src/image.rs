@@ -1,0 +1,171 @@
+//! The JSON text of every record of a collection: what a flush writes.
+//!
+//! Owns [`Image`]. A flush serialises nothing: each save brings its text, and the rest is text
+//! that is here already. Only the committer's thread changes an image after it was loaded.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use larder_core::backend::EntryChange;
+
+use crate::format::{FileWriter, Shape};
+
+/// The text of one record.
+#[derive(Debug)]
+struct Row {
+    text: Text,
+    /// The place in a bare array, which keeps the order it was found in; new records come last.
+    place: u64,
+}
+
+#[derive(Debug)]
+enum Text {
+    /// A range of what was loaded.
+    Loaded { start: usize, end: usize },
+    /// A text of its own.
+    Own(Box<str>),
+}
+
+/// The text of every record of a collection, and the shape of its file.
+#[derive(Debug)]
+pub(crate) struct Image {
+    shape: Shape,
+    loaded: String,
+    /// How much of `loaded` is still the text of a record.
+    live: usize,
+    rows: BTreeMap<Arc<str>, Row>,
+    next_place: u64,
+}
+
+impl Image {
+    /// The image of a collection without a file.
+    pub(crate) fn empty() -> Self {
+        Self {
+            shape: Shape::Envelope,
+            loaded: String::new(),
+            live: 0,
+            rows: BTreeMap::new(),
+            next_place: 0,
+        }
+    }
+
+    /// The image of a file: its bytes, and where in them each record stands.
+    pub(crate) fn of_file(
+        shape: Shape,
+        bytes: Vec<u8>,
+        records: impl IntoIterator<Item = (Arc<str>, std::ops::Range<usize>, u64)>,
+    ) -> Self {
+        let mut live = 0;
+        let mut next_place = 0;
+        let (loaded, broken) = match String::from_utf8(bytes) {
+            Ok(text) => (text, Vec::new()),
+            // Some other part of the file is not UTF-8. Each record is, so each gets its own text.
+            Err(error) => (String::new(), error.into_bytes()),
+        };
+        let rows = records
+            .into_iter()
+            .map(|(id, range, place)| {
+                next_place = next_place.max(place + 1);
+                let text = if broken.is_empty() {
+                    live += range.len();
+                    Text::Loaded {
+                        start: range.start,
+                        end: range.end,
+                    }
+                } else {
+                    let bytes = broken.get(range).unwrap_or_default();
+                    Text::Own(String::from_utf8_lossy(bytes).into())
+                };
+                (id, Row { text, place })
+            })
+            .collect();
+        Self {
+            shape,
+            loaded,
+            live,
+            rows,
+            next_place,
+        }
+    }
+
+    /// Takes in a change.
+    pub(crate) fn apply(&mut self, change: EntryChange) {
+        match change {
+            EntryChange::Put { id, text } => {
+                let text = Text::Own(text);
+                if let Some(row) = self.rows.get_mut(&id) {
+                    let before = std::mem::replace(&mut row.text, text);
+                    self.forget(&before);
+                } else {
+                    self.rows.insert(
+                        id,
+                        Row {
+                            text,
+                            place: self.next_place,
+                        },
+                    );
+                    self.next_place += 1;
+                }
+            }
+            EntryChange::Delete { id } => {
+                if let Some(row) = self.rows.remove(&id) {
+                    self.forget(&row.text);
+                }
+            }
+            EntryChange::Clear => {
+                self.rows.clear();
+                self.loaded = String::new();
+                self.live = 0;
+            }
+        }
+    }
+
+    fn forget(&mut self, text: &Text) {
+        if let Text::Loaded { start, end } = text {
+            self.live -= end - start;
+        }
+    }
+
+    /// Lets go of the loaded text once more than half of it is of no use.
+    pub(crate) fn compact(&mut self) {
+        if self.live >= self.loaded.len() / 2 {
+            return;
+        }
+        let loaded = std::mem::take(&mut self.loaded);
+        self.live = 0;
+        for row in self.rows.values_mut() {
+            if let Text::Loaded { start, end } = row.text {
+                row.text = Text::Own(loaded.get(start..end).unwrap_or_default().into());
+            }
+        }
+    }
+
+    /// Writes the whole file; gives its length.
+    pub(crate) fn write(
+        &self,
+        out: &mut dyn Write,
+        collection: &str,
+        version: u32,
+    ) -> io::Result<u64> {
+        let mut file = FileWriter::new(out, &self.shape, collection, u64::from(version))?;
+        let mut write = |row: &Row| match &row.text {
+            Text::Own(text) => file.record(text, false),
+            Text::Loaded { start, end } => {
+                let text = self.loaded.get(*start..*end).ok_or_else(|| {
+                    io::Error::new(io::ErrorKind::InvalidData, "a record's text is lost")
+                })?;
+                file.record(text, true)
+            }
+        };
+        match &self.shape {
+            Shape::Envelope => self.rows.values().try_for_each(&mut write)?,
+            Shape::Array(_) => {
+                let mut rows: Vec<&Row> = self.rows.values().collect();
+                rows.sort_unstable_by_key(|row| row.place);
+                rows.into_iter().try_for_each(&mut write)?;
+            }
+        }
+        file.finish()
+    }
+}

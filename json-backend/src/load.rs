@@ -1,0 +1,277 @@
+//! From a file to a collection in memory: every record through the gate, every loss accounted for.
+//!
+//! Owns [`load`]. It only reads. What has to be written because of what was found (quarantine, a
+//! copy of a damaged file) it hands over, and the medium does it before anything else.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use larder_core::backend::{Admission, Loaded, Loader, Loser, Rejection};
+use larder_core::{
+    Action, Data, Error, ErrorKind, Issue, IssueKind, OnInvalid, Options, Position, Quarantined,
+};
+
+use crate::disk::{Contents, Disk, Identity};
+use crate::error::JsonError;
+use crate::findings;
+use crate::image::Image;
+use crate::scan::{Expected, Kind, Scan, Span, scan};
+
+/// Above this size a warning says what each flush costs.
+const LARGE_FILE: u64 = 64 << 20;
+
+/// How many issues the error of a rejected load names.
+const NAMED_ISSUES: usize = 5;
+
+/// A collection as it was found.
+pub(crate) struct Found<T> {
+    pub(crate) loaded: Loaded<T, Span>,
+    pub(crate) image: Image,
+    pub(crate) issues: Vec<Issue>,
+    /// Rejected bytes, to be kept before the file is written over.
+    pub(crate) quarantine: Vec<Quarantined>,
+    /// The whole file, to be copied aside before it is written over, if it could not be parsed.
+    pub(crate) original: Option<Vec<u8>>,
+    /// The version of the file that was read; `None` if there was none.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// Reads a collection's file.
+///
+/// Only "not found" is an empty collection. Everything else that cannot be read is an error, and
+/// everything that can be read in part is salvaged.
+pub(crate) fn load<T: Data>(
+    disk: &dyn Disk,
+    path: &Path,
+    admission: &Arc<Admission<T>>,
+    options: &Options,
+) -> Result<Found<T>, Error> {
+    let loader = Loader::new(Arc::clone(admission));
+    let Contents { bytes, identity } = match disk.read(path, options.max_file_bytes) {
+        Ok(contents) => contents,
+        Err(error) if error.is_not_found() => {
+            return Ok(Found {
+                loaded: loader.finish(),
+                image: Image::empty(),
+                issues: Vec::new(),
+                quarantine: Vec::new(),
+                original: None,
+                identity: None,
+            });
+        }
+        Err(error) => return Err(JsonError::from(error).into()),
+    };
+    if identity.len > LARGE_FILE {
+        tracing::warn!(
+            target: "larder::load",
+            path = %path.display(),
+            bytes = identity.len,
+            "each flush rewrites this file as a whole; so many records belong in a database"
+        );
+    }
+    let collection = admission.collection();
+    let expected = Expected {
+        collection: collection.name(),
+        version: u64::from(collection.version()),
+    };
+    let scan = scan(&bytes, &expected);
+    check_header(path, &scan, collection.version())?;
+
+    let mut finder = Finder {
+        path,
+        collection: collection.name(),
+        bytes: &bytes,
+        issues: Vec::new(),
+        quarantine: Vec::new(),
+        unparsed: !scan.damage.is_empty(),
+    };
+    finder.file(&scan);
+    let filled = finder.records(loader, &scan);
+    finder
+        .issues
+        .sort_by_key(|issue| (issue.position().line, issue.position().record));
+
+    let Finder {
+        issues,
+        quarantine,
+        unparsed,
+        ..
+    } = finder;
+    if options.on_invalid == OnInvalid::Reject {
+        check_rejected(path, &issues)?;
+    }
+    let original = unparsed.then(|| bytes.clone());
+    let records = filled
+        .kept
+        .iter()
+        .map(|(id, span)| (Arc::clone(id), span.start..span.end, span.ordinal as u64));
+    let image = Image::of_file(scan.shape, bytes, records);
+    Ok(Found {
+        loaded: filled,
+        image,
+        issues,
+        quarantine,
+        original,
+        identity: Some(identity),
+    })
+}
+
+fn check_header(path: &Path, scan: &Scan, known: u32) -> Result<(), JsonError> {
+    if scan.kind == Kind::Unrecognised {
+        return Err(JsonError::Unrecognised {
+            path: path.to_owned(),
+        });
+    }
+    match &scan.header {
+        Some(header) if header.format > crate::format::FORMAT => Err(JsonError::NewerFormat {
+            path: path.to_owned(),
+            found: header.format,
+        }),
+        Some(header) if header.version > u64::from(known) => Err(JsonError::NewerVersion {
+            path: path.to_owned(),
+            found: header.version,
+            known,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_rejected(path: &Path, issues: &[Issue]) -> Result<(), Error> {
+    let bad: Vec<&Issue> = issues
+        .iter()
+        .filter(|issue| matches!(issue.action(), Action::Dropped | Action::Salvaged))
+        .collect();
+    if bad.is_empty() {
+        return Ok(());
+    }
+    let mut message = format!(
+        "{} records cannot be loaded; nothing was touched: ",
+        bad.len()
+    );
+    let named: Vec<String> = bad
+        .iter()
+        .take(NAMED_ISSUES)
+        .map(ToString::to_string)
+        .collect();
+    message.push_str(&named.join("; "));
+    if bad.len() > NAMED_ISSUES {
+        message.push_str("; and more");
+    }
+    Err(Error::new(ErrorKind::Rejected, message).with_path(path))
+}
+
+/// What is wrong with a file, as it comes up.
+struct Finder<'a> {
+    path: &'a Path,
+    collection: &'a str,
+    bytes: &'a [u8],
+    issues: Vec<Issue>,
+    quarantine: Vec<Quarantined>,
+    /// Whether the file as a whole is no JSON.
+    unparsed: bool,
+}
+
+impl Finder<'_> {
+    fn position(&self) -> Position {
+        Position::in_source(self.path.display().to_string())
+    }
+
+    fn issue(&self, kind: IssueKind, action: Action, message: impl Into<String>) -> Issue {
+        Issue::new(self.collection, kind, action, message)
+    }
+
+    /// What concerns the file and no one record.
+    fn file(&mut self, scan: &Scan) {
+        let source = self.path.display().to_string();
+        for finding in findings::of_file(self.bytes, scan, &source, self.collection) {
+            if let Some(lost) = finding.lost {
+                self.quarantine
+                    .push(Quarantined::new(finding.issue.clone(), lost));
+            }
+            self.issues.push(finding.issue);
+        }
+    }
+
+    /// Every record through the gate.
+    fn records<T: Data>(&mut self, mut loader: Loader<T, Span>, scan: &Scan) -> Loaded<T, Span> {
+        let bytes = self.bytes;
+        for span in &scan.records {
+            let record = bytes.get(span.start..span.end).unwrap_or_default();
+            match std::str::from_utf8(record) {
+                Ok(text) => {
+                    if let Err(rejection) = loader.add(text, *span) {
+                        self.rejected(span, record, rejection);
+                    }
+                }
+                Err(error) => {
+                    self.unparsed = true;
+                    let message =
+                        format!("not UTF-8 from byte {} of the record", error.valid_up_to());
+                    let issue = self.issue(IssueKind::Syntax, Action::Dropped, message);
+                    self.dropped(issue.at(self.place(span, None)), record);
+                }
+            }
+        }
+        let filled = loader.finish();
+        for loser in &filled.losers {
+            self.lost(loser);
+        }
+        filled
+    }
+
+    fn rejected(&mut self, span: &Span, record: &[u8], rejection: Rejection) {
+        // A duplicate key is JSON all the same.
+        if rejection.kind == IssueKind::Syntax && rejection.violations.is_empty() {
+            self.unparsed = true;
+        }
+        let issue = self
+            .issue(rejection.kind, Action::Dropped, rejection.message)
+            .with_id(rejection.id)
+            .with_violations(rejection.violations)
+            .at(self.place(span, rejection.place));
+        self.dropped(issue, record);
+    }
+
+    fn lost(&mut self, loser: &Loser<Span>) {
+        let message = match &loser.winner {
+            Some((winner, index)) => {
+                format!("the record {winner:?} has the same key in the unique index {index}")
+            }
+            None => "a later record of the file has the same id".to_owned(),
+        };
+        let issue = self
+            .issue(loser.kind, Action::Dropped, message)
+            .with_id(Some(loser.id.to_string()))
+            .at(self.place(&loser.origin, None));
+        let bytes = self.bytes;
+        let record = bytes
+            .get(loser.origin.start..loser.origin.end)
+            .unwrap_or_default();
+        self.dropped(issue, record);
+    }
+
+    fn dropped(&mut self, issue: Issue, record: &[u8]) {
+        self.quarantine
+            .push(Quarantined::new(issue.clone(), record));
+        self.issues.push(issue);
+    }
+
+    /// Where a record stands in the file, or a place within it.
+    fn place(&self, span: &Span, within: Option<(usize, usize)>) -> Position {
+        let position = self.position().at_record(span.ordinal as u64);
+        let Some((line, column)) = within else {
+            return position.at_line(span.line as u64, None);
+        };
+        let column = if line > 1 {
+            column
+        } else {
+            let before = self.bytes.get(..span.start).unwrap_or_default();
+            let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            span.start - start + column
+        };
+        position.at_line(
+            (span.line + line.saturating_sub(1)) as u64,
+            Some(column as u64),
+        )
+    }
+}

@@ -1,0 +1,259 @@
+//! The one way a file gets its content: written aside, synced, renamed into place, directory synced.
+//!
+//! It owns that order, and what each failure leaves behind. It does not own what is written (see
+//! `format`) nor how a call reaches the system (see `real_disk`).
+//!
+//! | fails at                         | what is there afterwards                                      |
+//! |----------------------------------|---------------------------------------------------------------|
+//! | resolving, creating the temp file | the old content; nothing of ours                              |
+//! | writing, syncing the temp file   | the old content; the temp file is removed                     |
+//! | renaming                         | the old content; the temp file is removed                     |
+//! | syncing the directory            | the new content, visible, but not known to be durable         |
+//! | looking at the new file          | the same                                                      |
+//! | a crash anywhere                 | old or new content, whole; perhaps a temp file (see [`sweep`]) |
+//!
+//! After any of them a retry calls [`publish`] again, which writes a new temp file from memory: a
+//! file whose fsync failed once may hold less than was written, whatever a second fsync says.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::disk::{
+    Access, Disk, DiskError, Identity, PRIVATE_MODE, TempFile, is_temp_name, parent_of,
+};
+
+/// Large writes cost fewer calls, and a simulated disk fewer crash points.
+const BUFFER: usize = 1 << 20;
+
+/// How many copies of one name may be made in one second.
+const MAX_SUFFIX: u32 = 10_000;
+
+/// Replaces the content of `target` by what `write` writes, whole or not at all.
+///
+/// With `sync` the new content is durable when this returns `Ok`; without, it is visible, and a
+/// power loss may leave the old content or, on some file systems, an empty file. The permission
+/// bits of an existing target are kept, and a new file gets `mode`. If `target` is a symbolic
+/// link, the file it leads to is replaced and the link stays.
+///
+/// # Errors
+/// See the table above for what each leaves behind.
+pub(crate) fn publish(
+    disk: &dyn Disk,
+    target: &Path,
+    sync: bool,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Identity, DiskError> {
+    let target = disk.resolve(target)?;
+    let access = match disk.identity(&target)? {
+        Some(there) if there.is_file => Access::Like(there),
+        Some(_) => {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+            return Err(DiskError::new("replace", target, source));
+        }
+        None => Access::New(mode),
+    };
+    let mut temp = disk.create_temp(parent_of(&target), &access)?;
+    fill(temp.as_mut(), write)?;
+    if sync {
+        temp.sync()?;
+    }
+    temp.close_and_rename(&target)?;
+    if sync {
+        disk.sync_dir(parent_of(&target))?;
+    }
+    disk.identity(&target)?.ok_or_else(|| {
+        let source = io::Error::new(
+            io::ErrorKind::NotFound,
+            "it was gone right after the rename",
+        );
+        DiskError::new("find", target, source)
+    })
+}
+
+/// Writes through a buffer, and gives back the disk's own error where there was one: `Write` can
+/// only carry an `io::Error`, which would lose the path.
+fn fill(
+    temp: &mut dyn TempFile,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), DiskError> {
+    let path = temp.path().to_path_buf();
+    let mut sink = Sink { temp, failed: None };
+    let result = {
+        let mut buffer = BufWriter::with_capacity(BUFFER, &mut sink);
+        let result = write(&mut buffer).and_then(|()| buffer.flush());
+        // What is left in the buffer after an error is not for the disk.
+        let _ = buffer.into_parts();
+        result
+    };
+    match (sink.failed, result) {
+        (Some(error), _) => Err(error),
+        (None, Err(source)) => Err(DiskError::new("write", path, source)),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+struct Sink<'a> {
+    temp: &'a mut dyn TempFile,
+    failed: Option<DiskError>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(error) = &self.failed {
+            return Err(error.kind().into());
+        }
+        match self.temp.write_all(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                let kind = error.kind();
+                self.failed = Some(error);
+                Err(kind.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Creates a store directory and makes its name durable.
+///
+/// The directory is synced in its parent also where it was there before: who created it may have
+/// crashed before doing so.
+pub(crate) fn ensure_dir(disk: &dyn Disk, dir: &Path, sync: bool) -> Result<(), DiskError> {
+    let created = disk.create_dirs(dir)?;
+    if !sync {
+        return Ok(());
+    }
+    for path in &created {
+        disk.sync_dir(parent_of(path))?;
+    }
+    if created.iter().any(|path| path == dir) {
+        return Ok(());
+    }
+    match disk.sync_dir(parent_of(dir)) {
+        // Somebody who may not read the parent did not create the directory either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::debug!(dir = %dir.display(), "the parent of the store directory cannot be synced");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Removes the temp files which a crash left in a directory; answers how many.
+///
+/// Only the owner of the directory's lock may call it.
+pub(crate) fn sweep(disk: &dyn Disk, dir: &Path) -> Result<usize, DiskError> {
+    let mut removed = 0;
+    for name in disk.list(dir)? {
+        if is_temp_name(&name) && disk.remove(&dir.join(name))? {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// A byte-identical copy beside a store file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Aside {
+    /// Where the copy is.
+    pub(crate) path: PathBuf,
+    /// Whether it was made now. `false`: the same bytes had been copied aside before.
+    pub(crate) created: bool,
+}
+
+/// Keeps `bytes` in `dir` as `<name>.<tag>-<utc>`, for instance
+/// `sessions.json.corrupt-20261120T233345Z`, before the file they are from is replaced.
+///
+/// Nothing is ever overwritten: a taken name gets a number (`..Z-2`), and the last step gives the
+/// name only if it is still free, so two processes that race make two copies. If a copy with the
+/// same tag and the same bytes is there already, none is made: a damaged file that is opened again
+/// and again must not fill the disk.
+pub(crate) fn copy_aside(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    tag: &str,
+    bytes: &[u8],
+    sync: bool,
+) -> Result<Aside, DiskError> {
+    let stem = format!("{name}.{tag}-");
+    if let Some(path) = find_same(disk, dir, &stem, bytes)? {
+        if sync {
+            disk.sync_dir(dir)?;
+        }
+        return Ok(Aside {
+            path,
+            created: false,
+        });
+    }
+    let now = jiff::Timestamp::now();
+    let utc = jiff::fmt::strtime::format("%Y%m%dT%H%M%SZ", now)
+        .unwrap_or_else(|_| now.as_second().to_string());
+    for number in 1..=MAX_SUFFIX {
+        let path = match number {
+            1 => dir.join(format!("{stem}{utc}")),
+            more => dir.join(format!("{stem}{utc}-{more}")),
+        };
+        if disk.identity(&path)?.is_some() {
+            continue;
+        }
+        let mut temp = disk.create_temp(dir, &Access::New(PRIVATE_MODE))?;
+        temp.write_all(bytes)?;
+        if sync {
+            temp.sync()?;
+        }
+        match temp.close_and_create(&path) {
+            Err(error) if error.is_already_there() => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                if sync {
+                    disk.sync_dir(dir)?;
+                }
+                return Ok(Aside {
+                    path,
+                    created: true,
+                });
+            }
+        }
+    }
+    let source = io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "every name for a copy is taken",
+    );
+    Err(DiskError::new("copy aside", dir.join(stem), source))
+}
+
+fn find_same(
+    disk: &dyn Disk,
+    dir: &Path,
+    stem: &str,
+    bytes: &[u8],
+) -> Result<Option<PathBuf>, DiskError> {
+    let Ok(len) = u64::try_from(bytes.len()) else {
+        return Ok(None);
+    };
+    for name in disk.list(dir)? {
+        if !name.to_str().is_some_and(|name| name.starts_with(stem)) {
+            continue;
+        }
+        let path = dir.join(name);
+        // A copy that cannot be looked at is not one to rely on.
+        let same_len = matches!(disk.identity(&path), Ok(Some(it)) if it.is_file && it.len == len);
+        if same_len
+            && disk
+                .read(&path, len)
+                .is_ok_and(|found| found.bytes == bytes)
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

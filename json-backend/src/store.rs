@@ -1,0 +1,404 @@
+//! A directory of JSON files as a store.
+//!
+//! Owns [`JsonStore`]: opening, closing, and what does not depend on a record type. Reading and
+//! writing records is `repository.rs`, flushing is `medium.rs`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use larder_core::backend::{Admission, Committer, Journal, Progress, Shelf, Table, check_name};
+use larder_core::{
+    Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthState, HealthWatch,
+    LoadReport, Options, Quarantined, Record, Result, StoreStats, Write,
+};
+use parking_lot::Mutex;
+
+use crate::definition;
+use crate::disk::Disk;
+use crate::error::JsonError;
+use crate::load::load;
+use crate::lock::{LOCK_FILE, LockHandle, LockMode, read_holder};
+use crate::medium::{Files, JsonMedium};
+use crate::names::Names;
+use crate::publish::{ensure_dir, sweep};
+use crate::quarantine;
+use crate::real_disk::RealDisk;
+use crate::repository::JsonRepository;
+
+/// A store in a directory of JSON files. Clones are handles on the same store.
+///
+/// Opening takes the directory's lock; it is let go by [`close`](Backend::close), or when the last
+/// handle (the store's and its repositories') is dropped. Dropping flushes first; it blocks for as
+/// long as that takes, at most [`Options::drop_timeout`], and logs an error if writes could not be
+/// made durable. `close` tells you instead.
+#[derive(Clone, Debug)]
+pub struct JsonStore {
+    shared: Arc<Shared>,
+}
+
+/// What the handles of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    options: Options,
+    journal: Arc<Journal>,
+    shelf: Shelf,
+    access: Access,
+}
+
+#[derive(Debug)]
+enum Access {
+    Write {
+        committer: Committer,
+        medium: Arc<JsonMedium>,
+    },
+    Read(ReadAccess),
+}
+
+/// A store that was opened for reading.
+#[derive(Debug)]
+struct ReadAccess {
+    lock: Mutex<Option<Box<dyn LockHandle>>>,
+    closed: AtomicBool,
+    /// What would be in quarantine, had it been opened for writing.
+    rejected: Mutex<Vec<Quarantined>>,
+}
+
+impl JsonStore {
+    /// Opens the store in this directory, and creates it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Locked`] if another process (or this one) has it open; the message names the
+    /// holder. [`ErrorKind::Io`] if the directory cannot be made or read. With
+    /// [`Options::read_only`] nothing is created.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_on(Arc::new(RealDisk), dir.as_ref(), options)
+            .map_err(|error| error.with_operation("open"))
+    }
+
+    /// Who has the store in this directory open for writing, as far as that can be told.
+    #[must_use]
+    pub fn holder(dir: impl AsRef<Path>) -> Option<String> {
+        read_holder(&dir.as_ref().join(LOCK_FILE)).map(|holder| holder.to_string())
+    }
+
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+        let dir = std::path::absolute(dir).map_err(|error| {
+            Error::new(ErrorKind::Config, "this is no path")
+                .with_path(dir)
+                .with_source(error)
+        })?;
+        let shared = if options.read_only {
+            // Listing tells "not there" and "may not" apart, before anything else is tried.
+            disk.list(&dir).map_err(JsonError::from)?;
+            let lock = disk
+                .lock(&dir.join(LOCK_FILE), LockMode::Shared)
+                .map_err(JsonError::from)?;
+            let access = ReadAccess {
+                lock: Mutex::new(Some(lock)),
+                closed: AtomicBool::new(false),
+                rejected: Mutex::default(),
+            };
+            let journal = Arc::new(Journal::read_only());
+            Shared {
+                disk,
+                dir,
+                options,
+                journal,
+                shelf: Shelf::default(),
+                access: Access::Read(access),
+            }
+        } else {
+            Self::open_for_writing(disk, dir, options)?
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    fn open_for_writing(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Shared> {
+        let sync = options.durability == larder_core::Durability::PowerLoss;
+        ensure_dir(&*disk, &dir, sync).map_err(JsonError::from)?;
+        let lock = disk
+            .lock(&dir.join(LOCK_FILE), LockMode::Exclusive)
+            .map_err(JsonError::from)?;
+        let swept = sweep(&*disk, &dir).map_err(JsonError::from)?;
+        if swept > 0 {
+            tracing::info!(target: "larder::open", swept, "removed what a crash left half-written");
+        }
+        let mut medium = None;
+        let committer = Committer::start(options.committer(), |progress: Arc<Progress>| {
+            let made = Arc::new(JsonMedium::new(
+                Arc::clone(&disk),
+                dir.clone(),
+                &options,
+                lock,
+                progress,
+            ));
+            medium = Some(Arc::clone(&made));
+            made
+        })?;
+        let medium = medium
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a committer without a medium"))?;
+        let journal = Arc::clone(medium.journal());
+        let access = Access::Write { committer, medium };
+        Ok(Shared {
+            disk,
+            dir,
+            options,
+            journal,
+            shelf: Shelf::default(),
+            access,
+        })
+    }
+
+    /// The repository of a record type.
+    ///
+    /// The first call reads the collection's file; later ones give the same repository.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a collection that cannot be, or is open with another type;
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::NewerVersion`], [`ErrorKind::Unrecognized`],
+    /// [`ErrorKind::Rejected`] (if so configured) for a file that is not to be opened: it was not
+    /// touched; [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Closed`].
+    pub fn repository<T: Record>(&self) -> Result<JsonRepository<T>> {
+        self.collection(Collection::of())
+    }
+
+    /// The repository of a collection that is described at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`repository`](Self::repository).
+    pub fn collection<T: Data>(&self, collection: Collection<T>) -> Result<JsonRepository<T>> {
+        let shared = &self.shared;
+        shared.check_open()?;
+        let name = collection.name().to_owned();
+        let table = shared
+            .shelf
+            .get_or_open(&name, || shared.open_collection(collection))
+            .map_err(|error| error.with_operation("open").with_collection(&name))?;
+        Ok(JsonRepository::new(table, Arc::clone(shared)))
+    }
+}
+
+impl Shared {
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        let closed = match &self.access {
+            Access::Write { medium, .. } => medium.is_released(),
+            Access::Read(access) => access.closed.load(Ordering::SeqCst),
+        };
+        if closed {
+            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match &self.access {
+            Access::Write { committer, .. } => committer.progress().health(),
+            Access::Read(access) => {
+                let closed = access.closed.load(Ordering::SeqCst);
+                let state = if closed {
+                    HealthState::Closed
+                } else {
+                    HealthState::Healthy
+                };
+                Health::new(state, 0, 0)
+            }
+        }
+    }
+
+    /// Length and time of a collection's file.
+    pub(crate) fn file_stats(&self, collection: &str) -> Result<Option<(u64, Option<i128>)>> {
+        let path = Names::new(&self.dir, collection).records();
+        let identity = self.disk.identity(&path).map_err(JsonError::from)?;
+        Ok(identity.map(|identity| (identity.len, identity.modified_ns)))
+    }
+
+    fn open_collection<T: Data>(
+        &self,
+        collection: Collection<T>,
+    ) -> Result<(Arc<Table<T>>, Arc<LoadReport>)> {
+        let name = collection.name().to_owned();
+        let version = collection.version();
+        let admission = Arc::new(Admission::new(collection)?);
+        let names = Names::new(&self.dir, &name);
+        let there = definition::collections(&*self.disk, &self.dir).map_err(JsonError::from)?;
+        if let Some(other) = there
+            .iter()
+            .find(|other| **other != name && other.eq_ignore_ascii_case(&name))
+        {
+            let other = other.clone();
+            return Err(JsonError::OtherCase {
+                path: names.records(),
+                other,
+            }
+            .into());
+        }
+
+        let found = load(&*self.disk, &names.records(), &admission, &self.options)?;
+        let report = LoadReport::new(found.loaded.kept.len() as u64, found.issues);
+        report.log();
+        let table = Arc::new(found.loaded.into_table(Arc::clone(&self.journal), report));
+        let report = Arc::clone(table.report());
+        match &self.access {
+            Access::Read(access) => access.rejected.lock().extend(found.quarantine),
+            Access::Write { medium, .. } => {
+                let definition = admission.definition();
+                // A definition that cannot be read is written anew with the next records.
+                let known = definition::read(&*self.disk, &names).ok().flatten();
+                let pending = !found.quarantine.is_empty() || found.original.is_some();
+                medium.add(Files {
+                    names,
+                    collection: name,
+                    version,
+                    image: found.image,
+                    identity: found.identity,
+                    dirty: false,
+                    definition: (known.as_ref() != Some(&definition)).then_some(definition),
+                    quarantine: found.quarantine,
+                    original: found.original,
+                });
+                if pending {
+                    self.keep_rejected();
+                }
+            }
+        }
+        Ok((table, report))
+    }
+
+    /// Puts rejected bytes where they are safe, before anything can be written. If that fails the
+    /// store opens all the same: the bytes are still in the file, and no flush writes over it
+    /// before they are elsewhere.
+    fn keep_rejected(&self) {
+        let kept = self
+            .journal
+            .turn()
+            .and_then(|turn| turn.commit((), Vec::new()).wait());
+        if let Err(error) = kept {
+            tracing::error!(
+                target: "larder::load",
+                %error,
+                "rejected records cannot be put in quarantine yet; the file is not written before \
+                 they are"
+            );
+        }
+    }
+}
+
+impl Backend for JsonStore {
+    fn flush(&self) -> Write<()> {
+        self.shared.journal.flush()
+    }
+
+    fn close(&self) -> Write<()> {
+        match &self.shared.access {
+            Access::Write { committer, .. } => {
+                // Between writes: one that is visible is flushed, a later one is refused.
+                self.shared
+                    .journal
+                    .between_writes(|| Write::closing((), Arc::clone(committer.progress())))
+            }
+            Access::Read(access) => {
+                access.closed.store(true, Ordering::SeqCst);
+                *access.lock.lock() = None;
+                Write::done(())
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    fn watch_health(&self) -> Option<HealthWatch> {
+        match &self.shared.access {
+            Access::Write { committer, .. } => Some(HealthWatch::new(committer.progress())),
+            Access::Read(_) => None,
+        }
+    }
+
+    fn load_report(&self) -> LoadReport {
+        let mut report = self.shared.shelf.report();
+        if let Access::Write { medium, .. } = &self.shared.access {
+            report.merge(&LoadReport::new(0, medium.issues()));
+        }
+        report
+    }
+
+    fn collections(&self) -> Result<Vec<String>> {
+        let Shared { disk, dir, .. } = &*self.shared;
+        let names = definition::collections(&**disk, dir).map_err(JsonError::from)?;
+        Ok(names.into_iter().collect())
+    }
+
+    fn definition(&self, collection: &str) -> Result<Definition> {
+        check_name(collection)?;
+        let Shared { disk, dir, .. } = &*self.shared;
+        definition::read_or_guess(&**disk, dir, collection)
+    }
+
+    fn quarantine(&self) -> Result<Vec<Quarantined>> {
+        let Shared {
+            disk, dir, access, ..
+        } = &*self.shared;
+        let mut entries = Vec::new();
+        for name in definition::collections(&**disk, dir).map_err(JsonError::from)? {
+            let path = Names::new(dir, &name).quarantine();
+            entries.extend(quarantine::read(&**disk, &path).map_err(JsonError::from)?);
+        }
+        let pending = match access {
+            Access::Write { medium, .. } => medium.pending_quarantine(),
+            Access::Read(access) => access.rejected.lock().clone(),
+        };
+        for entry in pending {
+            if !entries.iter().any(|known| known.key() == entry.key()) {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn reject(&self, entries: Vec<Quarantined>) -> Result<Write<()>> {
+        let Shared {
+            journal,
+            shelf,
+            access,
+            ..
+        } = &*self.shared;
+        journal.check_writable()?;
+        shelf.check_open(entries.iter().map(Quarantined::collection))?;
+        let Access::Write { medium, .. } = access else {
+            return Ok(Write::done(()));
+        };
+        medium.reject(entries);
+        Ok(journal.turn()?.commit((), Vec::new()))
+    }
+
+    fn purge_quarantine(&self, keys: &[String]) -> Result<u64> {
+        self.shared.journal.check_writable()?;
+        let Access::Write { medium, .. } = &self.shared.access else {
+            return Ok(0);
+        };
+        Ok(medium.purge(&self.collections()?, keys)?)
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let dir = &self.shared.dir;
+        let mut stats = StoreStats::new("json");
+        stats.path = Some(dir.clone());
+        stats.collections = self.collections()?;
+        stats.quarantined = self.quarantine()?.len() as u64;
+        stats.holder = Self::holder(dir);
+        Ok(stats)
+    }
+}

@@ -1,0 +1,129 @@
+//! Somebody else changes the files of an open store.
+
+use std::time::Duration;
+
+use larder_core::{
+    Backend, ErrorKind, IssueKind, OnExternalChange, Options, Repository, RepositoryExt,
+};
+
+use super::{ProbeDisk, note, notes, on_disk, open};
+
+fn options(on_external_change: OnExternalChange) -> Options {
+    Options {
+        debounce: Duration::from_hours(1),
+        on_external_change,
+        flush_attempts: 1,
+        ..Options::default()
+    }
+}
+
+fn copies(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut copies: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.to_str()
+                .is_some_and(|path| path.contains("notes.json.foreign-"))
+        })
+        .collect();
+    copies.sort();
+    copies
+}
+
+#[test]
+fn a_foreign_version_is_kept_and_reported_before_it_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::KeepCopy));
+    let notes = notes(&store);
+    notes.save(note(1)).unwrap().wait().unwrap();
+    let foreign = "[{\"id\":\"theirs\"}]";
+    std::fs::write(dir.path().join("notes.json"), foreign).unwrap();
+
+    notes.save(note(2)).unwrap().wait().unwrap();
+    assert_eq!(on_disk(dir.path()), ["n0001", "n0002"]);
+    let copies = copies(dir.path());
+    assert_eq!(copies.len(), 1);
+    assert_eq!(std::fs::read_to_string(&copies[0]).unwrap(), foreign);
+    assert_eq!(store.load_report().count_of(IssueKind::ExternalChange), 1);
+
+    // Our own writes are not foreign.
+    notes.save(note(3)).unwrap().wait().unwrap();
+    assert_eq!(store.load_report().count_of(IssueKind::ExternalChange), 1);
+}
+
+#[test]
+fn a_file_that_appears_where_there_was_none_is_foreign() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::KeepCopy));
+    let notes = notes(&store);
+    std::fs::write(dir.path().join("notes.json"), "something").unwrap();
+    notes.save(note(1)).unwrap().wait().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&copies(dir.path())[0]).unwrap(),
+        "something"
+    );
+}
+
+#[test]
+fn a_removed_file_is_written_anew_and_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::KeepCopy));
+    let notes = notes(&store);
+    notes.save(note(1)).unwrap().wait().unwrap();
+    std::fs::remove_file(dir.path().join("notes.json")).unwrap();
+    notes.save(note(2)).unwrap().wait().unwrap();
+    assert_eq!(on_disk(dir.path()), ["n0001", "n0002"]);
+    assert_eq!(store.load_report().count_of(IssueKind::ExternalChange), 1);
+}
+
+#[test]
+fn a_store_that_is_told_to_refuse_replaces_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::Refuse));
+    let notes = notes(&store);
+    notes.save(note(1)).unwrap().wait().unwrap();
+    let ours = std::fs::read(dir.path().join("notes.json")).unwrap();
+    std::fs::rename(dir.path().join("notes.json"), dir.path().join("ours")).unwrap();
+    std::fs::write(dir.path().join("notes.json"), "theirs").unwrap();
+
+    let error = notes.save(note(2)).unwrap().wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotDurable);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("changed by someone else"), "{cause}");
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("notes.json")).unwrap(),
+        "theirs"
+    );
+    assert!(notes.get("n0002").unwrap().is_some(), "visible and pending");
+
+    // Put back what was there, and the flush goes through.
+    std::fs::rename(dir.path().join("ours"), dir.path().join("notes.json")).unwrap();
+    assert_eq!(std::fs::read(dir.path().join("notes.json")).unwrap(), ours);
+    store.flush().wait().unwrap();
+    assert_eq!(on_disk(dir.path()), ["n0001", "n0002"]);
+}
+
+#[test]
+fn a_deleted_lock_file_is_taken_anew_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::KeepCopy));
+    let notes = notes(&store);
+    std::fs::remove_file(dir.path().join("larder.lock")).unwrap();
+    // Another store can open now: the lock keeps nobody out.
+    let other = open(&disk, dir.path(), options(OnExternalChange::KeepCopy));
+    let error = notes.save(note(1)).unwrap().wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotDurable);
+    assert!(
+        !dir.path().join("notes.json").exists(),
+        "written without a lock"
+    );
+    // When the other is gone, ours goes on.
+    drop(other);
+    store.flush().wait().unwrap();
+    assert_eq!(on_disk(dir.path()), ["n0001"]);
+}

@@ -1,0 +1,244 @@
+//! A store, on whatever backend the configuration names.
+//!
+//! Owns [`Store`]. This is the only place in the project where a backend is chosen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use larder_core::Backend;
+
+use crate::config::CollectionConfig;
+use crate::url::Place;
+use crate::{
+    Collection, Data, Definition, Document, Error, ErrorKind, Health, HealthWatch, JsonStore,
+    LoadReport, MemoryStore, Quarantined, Record, Repository, Result, StoreConfig, StoreStats,
+    Write,
+};
+
+/// A repository on any backend, as a store gives it.
+pub type AnyRepository<T> = Arc<dyn Repository<T>>;
+
+/// A store. Clones are handles on the same store.
+///
+/// The backend is named by the configuration; nothing else in a program has to know it.
+///
+/// # Closing
+///
+/// [`close`](Self::close) flushes and tells whether that worked. A store whose last handle is
+/// dropped (its repositories are handles, too) flushes as well, blocking for a bounded time; if
+/// that fails, only the log can say so.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Inner,
+    collections: Arc<BTreeMap<String, CollectionConfig>>,
+}
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Memory(MemoryStore),
+    Json(JsonStore),
+}
+
+impl Store {
+    /// Opens the store that a URL (`"json:./data"`) or a [`StoreConfig`] names. A store that is
+    /// not there yet is created.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a URL or a setting that is wrong; [`ErrorKind::Locked`] if
+    /// another process has it open; [`ErrorKind::Io`].
+    pub fn open<C>(config: C) -> Result<Self>
+    where
+        C: TryInto<StoreConfig>,
+        Error: From<C::Error>,
+    {
+        let (place, options, collections) = config.try_into()?.resolve()?;
+        let inner = match place {
+            Place::Memory => Inner::Memory(MemoryStore::new()),
+            Place::Json(dir) => Inner::Json(JsonStore::open(dir, options)?),
+        };
+        Ok(Self {
+            inner,
+            collections: Arc::new(collections),
+        })
+    }
+
+    /// Who has the store open for writing, as far as that can be told without opening it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`].
+    pub fn holder<C>(config: C) -> Result<Option<String>>
+    where
+        C: TryInto<StoreConfig>,
+        Error: From<C::Error>,
+    {
+        let (place, ..) = config.try_into()?.resolve()?;
+        Ok(match place {
+            Place::Memory => None,
+            Place::Json(dir) => JsonStore::holder(dir),
+        })
+    }
+
+    /// The repository of a record type. The first call loads the collection.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a collection that cannot be, or is open with another type; and
+    /// whatever keeps the backend from loading it (see its own documentation). Nothing was
+    /// changed.
+    pub fn repository<T: Record>(&self) -> Result<AnyRepository<T>> {
+        self.collection(Collection::of())
+    }
+
+    /// The repository of a collection that is described at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`repository`](Self::repository).
+    pub fn collection<T: Data>(&self, collection: Collection<T>) -> Result<AnyRepository<T>> {
+        Ok(match &self.inner {
+            Inner::Memory(store) => Arc::new(store.collection(collection)?),
+            Inner::Json(store) => Arc::new(store.collection(collection)?),
+        })
+    }
+
+    /// The repository of a collection that the configuration describes, or whose definition is
+    /// kept beside its data; its records are JSON documents.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if neither knows the collection, and as
+    /// [`repository`](Self::repository).
+    pub fn documents(&self, name: &str) -> Result<AnyRepository<Document>> {
+        if let Some(config) = self.collections.get(name) {
+            return self.collection(config.collection(name)?);
+        }
+        let known = self.collections()?;
+        if !known.iter().any(|known| known == name) {
+            let known = if known.is_empty() {
+                "the store is empty".to_owned()
+            } else {
+                format!("the store has: {}", known.join(", "))
+            };
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("there is no collection {name:?}; {known}"),
+            ));
+        }
+        let definition = self.definition(name)?;
+        self.collection(Collection::from_definition(definition))
+    }
+
+    fn backend(&self) -> &dyn Backend {
+        match &self.inner {
+            Inner::Memory(store) => store,
+            Inner::Json(store) => store,
+        }
+    }
+
+    /// A wait for everything that is visible now, in all collections.
+    pub fn flush(&self) -> Write<()> {
+        self.backend().flush()
+    }
+
+    /// Closes the store: from now on writes are refused, everything visible is flushed, the lock
+    /// is let go. All of that is done when it resolves `Ok`; after that reads are refused, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotDurable`] if the flush cannot be made: nothing was forgotten, the store is
+    /// open again, and it may be closed again.
+    pub fn close(&self) -> Write<()> {
+        self.backend().close()
+    }
+
+    /// How the store fares with its disk.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.backend().health()
+    }
+
+    /// Tells when the health changes; `None` for a store that has no disk to fail.
+    #[must_use]
+    pub fn watch_health(&self) -> Option<HealthWatch> {
+        self.backend().watch_health()
+    }
+
+    /// What loading the open collections found.
+    #[must_use]
+    pub fn load_report(&self) -> LoadReport {
+        self.backend().load_report()
+    }
+
+    /// The names of the collections that are there, sorted, whether opened or not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn collections(&self) -> Result<Vec<String>> {
+        self.backend().collections()
+    }
+
+    /// The definition that is kept beside a collection's data; for a collection without one, which
+    /// another program wrote, any objects with an `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`]; [`ErrorKind::Config`] if it cannot be read.
+    pub fn definition(&self, collection: &str) -> Result<Definition> {
+        self.backend().definition(collection)
+    }
+
+    /// The definitions of all collections that are there, by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`definition`](Self::definition), for the first that cannot be read.
+    pub fn definitions(&self) -> Result<Vec<Definition>> {
+        self.collections()?
+            .iter()
+            .map(|name| self.definition(name))
+            .collect()
+    }
+
+    /// The rejected records of all collections. Put one back with
+    /// [`RepositoryExt::restore`](crate::RepositoryExt::restore).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>> {
+        self.backend().quarantine()
+    }
+
+    /// Puts rejected bytes in quarantine: of records that were offered to a collection and refused,
+    /// such as by an import. Durable when awaited.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if a collection is not open; [`ErrorKind::ReadOnly`],
+    /// [`ErrorKind::Closed`].
+    pub fn reject(&self, entries: Vec<Quarantined>) -> Result<Write<()>> {
+        self.backend().reject(entries)
+    }
+
+    /// Forgets these entries of the quarantine for good, and gives their number. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`], [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`].
+    pub fn purge_quarantine(&self, keys: &[String]) -> Result<u64> {
+        self.backend().purge_quarantine(keys)
+    }
+
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`].
+    pub fn stats(&self) -> Result<StoreStats> {
+        self.backend().stats()
+    }
+}

@@ -1,0 +1,382 @@
+//! What a save refuses, on every backend: a clear error, and nothing changed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::type_complexity,
+    reason = "a test says what is wrong by panicking"
+)]
+
+use larder::prelude::*;
+use larder::{
+    AnyRepository, Collection, ErrorKind, IndexDef, Query, Store, UniqueIndex, Violation,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Job {
+    id: String,
+    #[schemars(length(min = 1))]
+    channel: String,
+    #[schemars(range(max = 10))]
+    tries: u32,
+    cost: Option<f64>,
+}
+
+impl Job {
+    const CHANNEL: UniqueIndex<Job, String> =
+        UniqueIndex::new("channel", "/channel", |job, keys| keys.one(&job.channel));
+}
+
+impl Record for Job {
+    const COLLECTION: &'static str = "jobs";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn indexes() -> Vec<IndexDef<Self>> {
+        vec![Self::CHANNEL.def()]
+    }
+
+    fn check(&self) -> Result<(), Violation> {
+        if self.tries == 7 {
+            return Err(Violation::new(
+                "/tries",
+                "lucky",
+                "seven tries are bad luck",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn job(id: &str) -> Job {
+    Job {
+        id: id.to_owned(),
+        channel: format!("c-{id}"),
+        tries: 1,
+        cost: None,
+    }
+}
+
+/// Runs a body on every backend, with one job in the collection already.
+fn on_every_backend(body: impl Fn(&str, &Store, &AnyRepository<Job>)) {
+    let dir = tempfile::tempdir().unwrap();
+    let json = format!("json:{}?debounce=1h", dir.path().display());
+    for url in ["memory:", &json] {
+        let store = Store::open(url).unwrap();
+        let jobs = store.repository::<Job>().unwrap();
+        jobs.save(job("there")).unwrap().wait().unwrap();
+        body(url, &store, &jobs);
+    }
+}
+
+/// Everything that a refused write must leave as it was.
+fn state(
+    store: &Store,
+    jobs: &AnyRepository<Job>,
+) -> (Vec<Job>, Option<Job>, u64, Option<Vec<u8>>) {
+    let all = jobs
+        .find(Query::all())
+        .unwrap()
+        .iter()
+        .map(|job| Job::clone(job))
+        .collect();
+    let by_key = jobs
+        .find_one(Job::CHANNEL.is("c-there"))
+        .unwrap()
+        .map(|job| Job::clone(&job));
+    let file = store
+        .stats()
+        .unwrap()
+        .path
+        .map(|dir| std::fs::read(dir.join("jobs.json")).unwrap());
+    (all, by_key, store.health().applied, file)
+}
+
+#[track_caller]
+fn refused(kind: ErrorKind, write: impl Fn(&AnyRepository<Job>) -> larder::Error) {
+    on_every_backend(|url, store, jobs| {
+        let before = state(store, jobs);
+        let error = write(jobs);
+        assert_eq!(error.kind(), kind, "{url}: {error}");
+        assert_eq!(error.collection(), Some("jobs"), "{url}: {error}");
+        assert!(!error.is_transient(), "{url}: {error}");
+        store.flush().wait().unwrap();
+        assert_eq!(
+            state(store, jobs),
+            before,
+            "{url}: a refused write changed something"
+        );
+    });
+}
+
+fn save(jobs: &AnyRepository<Job>, job: Job) -> larder::Error {
+    jobs.save(job).unwrap_err()
+}
+
+#[test]
+fn a_record_that_its_schema_rejects_is_refused_with_every_violation() {
+    refused(ErrorKind::Invalid, |jobs| {
+        let error = save(
+            jobs,
+            Job {
+                channel: String::new(),
+                tries: 99,
+                ..job("x")
+            },
+        );
+        let paths: Vec<&str> = error.violations().iter().map(Violation::path).collect();
+        assert_eq!(paths, ["/channel", "/tries"]);
+        assert!(
+            !error.to_string().contains("99"),
+            "a message holds a value: {error}"
+        );
+        assert_eq!(error.operation(), Some("save"));
+        assert_eq!(error.id(), Some("x"));
+        error
+    });
+}
+
+#[test]
+fn a_record_that_breaks_a_rule_of_its_type_is_refused() {
+    refused(ErrorKind::Invalid, |jobs| {
+        let error = save(
+            jobs,
+            Job {
+                tries: 7,
+                ..job("x")
+            },
+        );
+        assert_eq!(error.violations()[0].keyword(), "lucky");
+        error
+    });
+}
+
+#[test]
+fn a_number_that_is_not_one_is_refused_and_not_turned_into_nothing() {
+    for cost in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        refused(ErrorKind::Encode, |jobs| {
+            save(
+                jobs,
+                Job {
+                    cost: Some(cost),
+                    ..job("x")
+                },
+            )
+        });
+    }
+}
+
+#[test]
+fn ids_that_cannot_be_are_refused() {
+    let long = "i".repeat(2048);
+    for id in ["", "a\0b", &long] {
+        refused(ErrorKind::InvalidId, |jobs| {
+            save(
+                jobs,
+                Job {
+                    channel: "c".to_owned(),
+                    ..job(id)
+                },
+            )
+        });
+    }
+}
+
+#[test]
+fn ids_that_look_odd_are_ids_all_the_same() {
+    let longest = "i".repeat(1024);
+    on_every_backend(|url, store, jobs| {
+        for id in ["a\nb", "\"quoted\"", "日本", "../../etc", " ", &longest] {
+            jobs.save(job(id)).unwrap().wait().unwrap();
+            assert_eq!(jobs.get(id).unwrap().unwrap().id, id, "{url}");
+        }
+        if let Some(dir) = store.stats().unwrap().path {
+            store.close().wait().unwrap();
+            let store = Store::open(format!("json:{}", dir.display())).unwrap();
+            assert!(store.load_report().is_clean());
+            let jobs = store.repository::<Job>().unwrap();
+            assert_eq!(jobs.get("a\nb").unwrap().unwrap().id, "a\nb");
+            assert_eq!(jobs.count(Query::all()).unwrap(), 7);
+        }
+    });
+}
+
+#[test]
+fn a_unique_key_that_is_taken_is_refused_with_the_record_that_has_it() {
+    refused(ErrorKind::UniqueViolation, |jobs| {
+        let error = save(
+            jobs,
+            Job {
+                channel: "c-there".to_owned(),
+                ..job("x")
+            },
+        );
+        assert_eq!(error.index(), Some("channel"));
+        assert_eq!(error.current::<Job>().unwrap().id, "there");
+        error
+    });
+}
+
+#[test]
+fn inserting_over_a_record_is_refused_with_that_record() {
+    refused(ErrorKind::AlreadyExists, |jobs| {
+        let error = jobs
+            .insert(Job {
+                tries: 2,
+                ..job("there")
+            })
+            .unwrap_err();
+        assert_eq!(error.current::<Job>().unwrap().tries, 1);
+        error
+    });
+}
+
+#[test]
+fn replacing_what_was_changed_is_refused_with_what_is_there() {
+    refused(ErrorKind::Conflict, |jobs| {
+        let stale = std::sync::Arc::new(Job {
+            tries: 9,
+            ..job("there")
+        });
+        let error = jobs
+            .replace(
+                &stale,
+                Job {
+                    tries: 3,
+                    ..job("there")
+                },
+            )
+            .unwrap_err();
+        assert_eq!(error.current::<Job>().unwrap().tries, 1);
+        error
+    });
+    refused(ErrorKind::Conflict, |jobs| {
+        let gone = std::sync::Arc::new(job("gone"));
+        let error = jobs.replace(&gone, job("gone")).unwrap_err();
+        assert!(error.current::<Job>().is_none());
+        error
+    });
+}
+
+#[test]
+fn a_batch_is_refused_as_a_whole() {
+    refused(ErrorKind::UniqueViolation, |jobs| {
+        let twin = Job {
+            channel: "c-a".to_owned(),
+            ..job("b")
+        };
+        jobs.save_all([job("a"), twin]).unwrap_err()
+    });
+    refused(ErrorKind::Invalid, |jobs| {
+        jobs.save_all([
+            job("a"),
+            job("b"),
+            Job {
+                tries: 11,
+                ..job("c")
+            },
+        ])
+        .unwrap_err()
+    });
+}
+
+#[test]
+fn an_update_that_refuses_or_changes_the_id_changes_nothing() {
+    refused(ErrorKind::InvalidId, |jobs| {
+        jobs.update("there", |job| job.id = "elsewhere".to_owned())
+            .unwrap_err()
+    });
+    refused(ErrorKind::Conflict, |jobs| {
+        jobs.try_update("there", |job| {
+            job.tries = 2;
+            Err(larder::Error::new(ErrorKind::Conflict, "not now").with_collection("jobs"))
+        })
+        .unwrap_err()
+    });
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for url in [
+        "memory:".to_owned(),
+        format!("json:{}", dir.path().display()),
+    ] {
+        let store = Store::open(&url).unwrap();
+        let things = store
+            .collection(
+                Collection::<Value>::named("things")
+                    .index("kind")
+                    .multi("tags"),
+            )
+            .unwrap();
+        for bad in [
+            serde_json::json!({"id": "a", "kind": {"no": "key"}}),
+            serde_json::json!({"id": "a", "kind": ["list"]}),
+            serde_json::json!({"id": "a", "tags": [{"no": "key"}]}),
+        ] {
+            let error = things.save(bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidKey, "{url}");
+        }
+        things
+            .save(serde_json::json!({"id": "a", "tags": ["x", 1, null]}))
+            .unwrap()
+            .wait()
+            .unwrap();
+        assert_eq!(things.count(Query::all()).unwrap(), 1, "{url}");
+    }
+}
+
+#[test]
+fn a_record_that_is_too_deep_to_be_read_again_is_refused() {
+    let mut deep = Value::Null;
+    for _ in 0..200 {
+        deep = Value::Array(vec![deep]);
+    }
+    let store = Store::open("memory:").unwrap();
+    let things = store
+        .collection(Collection::<Value>::named("things"))
+        .unwrap();
+    let error = things
+        .save(serde_json::json!({"id": "a", "deep": deep}))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Encode);
+    assert_eq!(things.count(Query::all()).unwrap(), 0);
+}
+
+#[test]
+fn a_type_that_does_not_read_what_it_writes_is_refused() {
+    /// Writes a field under a name that it does not read.
+    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+    struct Lopsided {
+        id: String,
+        #[serde(rename(serialize = "written", deserialize = "read"))]
+        value: u32,
+    }
+
+    impl Record for Lopsided {
+        const COLLECTION: &'static str = "lopsided";
+
+        fn id(&self) -> &str {
+            &self.id
+        }
+    }
+
+    let store = Store::open("memory:").unwrap();
+    let lopsided = store.repository::<Lopsided>().unwrap();
+    let error = lopsided
+        .save(Lopsided {
+            id: "a".to_owned(),
+            value: 1,
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.violations()[0].keyword(), "required");
+}
