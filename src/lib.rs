@@ -1,3 +1,6 @@
+//! The facade of Larder: records, stores and the choice of a backend. It owns the re-exports; what
+//! is behind them is in `larder-core` and `larder-json`.
+//!
 #![doc = include_str!("../README.md")]
 
 mod config;

@@ -21,7 +21,8 @@ pub enum Target<T> {
     Field {
         /// JSON pointer of the field.
         path: Cow<'static, str>,
-        /// Whether the field is a list and each element counts.
+        /// Whether the field's type is a list. A field by its path alone ([`Target::field`]) may
+        /// hold either; a condition on it holds if it holds for an element.
         multi: bool,
         /// How to read it from the record, where the type is known; else from its JSON.
         extract: Option<Extract<T>>,
@@ -278,6 +279,10 @@ impl<T> Query<T> {
     }
 
     /// Orders by this key; the first call gives the first key, the next the second, and so on.
+    ///
+    /// A typed handle on a list has no one place in an order: such a query is
+    /// [`InvalidQuery`](crate::ErrorKind::InvalidQuery). A field by its path ([`Target::field`])
+    /// that holds a list is ordered by its smallest element.
     #[must_use]
     pub fn order_by(mut self, order: Order<T>) -> Self {
         self.order.push(order);

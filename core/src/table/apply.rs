@@ -74,10 +74,18 @@ impl<T: Data> Table<T> {
 
     fn try_apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
         self.journal.check_writable()?;
-        let ready = ops
-            .into_iter()
-            .map(|op| self.ready(op))
-            .collect::<Result<Vec<_>>>()?;
+        // An operation that cannot be is told only after those before it were found to be possible.
+        let mut impossible = None;
+        let mut ready = Vec::with_capacity(ops.len());
+        for op in ops {
+            match self.ready(op) {
+                Ok(op) => ready.push(op),
+                Err(error) => {
+                    impossible = Some(error);
+                    break;
+                }
+            }
+        }
 
         let turn = self.journal.turn()?;
         let mut ahead = Ahead {
@@ -89,6 +97,9 @@ impl<T: Data> Table<T> {
         };
         for op in ready {
             self.check(&mut ahead, op)?;
+        }
+        if let Some(error) = impossible {
+            return Err(error);
         }
         let Ahead {
             mut steps,

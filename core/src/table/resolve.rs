@@ -83,7 +83,7 @@ impl<'q, T: Data> Resolved<'q, T> {
             .conditions
             .iter()
             .map(|condition| {
-                let (index, reader) = look_up(admission, condition.target())?;
+                let (index, reader) = look_up(admission, condition.target(), false)?;
                 Ok(Resolvable {
                     condition,
                     index,
@@ -95,7 +95,7 @@ impl<'q, T: Data> Resolved<'q, T> {
             .order
             .iter()
             .map(|order| {
-                let (index, reader) = look_up(admission, order.target())?;
+                let (index, reader) = look_up(admission, order.target(), true)?;
                 let multi = match (index, order.target()) {
                     (Some(index), _) => admission
                         .indexes()
@@ -217,6 +217,7 @@ pub(crate) fn cursor_after<T: Data>(
 fn look_up<'q, T: Data>(
     admission: &'q Admission<T>,
     target: &'q Target<T>,
+    for_order: bool,
 ) -> Result<(Option<usize>, Reader<'q, T>)> {
     let indexes = admission.indexes();
     match target {
@@ -244,9 +245,13 @@ fn look_up<'q, T: Data>(
             extract,
         } => {
             let serves = |index: &IndexDef<T>| {
-                // A list and a scalar are not the same keys, unless nothing is known of the field.
-                index.paths() == [path.as_ref()]
-                    && (extract.is_none() || index.is_multi() == *multi)
+                // A list and a scalar are not the same keys, unless nothing is known of the field;
+                // and an index over lists has no order of records, with or without one.
+                let fits = match extract {
+                    Some(_) => index.is_multi() == *multi,
+                    None => !(for_order && index.is_multi()),
+                };
+                index.paths() == [path.as_ref()] && fits
             };
             if let Some((position, index)) =
                 indexes.iter().enumerate().find(|(_, index)| serves(index))

@@ -67,10 +67,13 @@ pub(super) fn explain<T: Data>(
     query: &Query<T>,
 ) -> Result<Plan> {
     let resolved = Resolved::new(admission, query)?;
-    let (candidates, rows) = {
+    let (mut candidates, rows) = {
         let state = state.read();
         (candidates(&resolved, &state), state.len() as u64)
     };
+    // Under a list a record may come several times; it is read once.
+    candidates.found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    candidates.found.dedup_by(|a, b| a.id == b.id);
     let name = |index: usize| {
         admission
             .indexes()
