@@ -205,6 +205,67 @@ fn a_newer_format_or_version_is_refused_and_not_touched() {
 }
 
 #[test]
+fn an_object_with_records_that_is_not_ours_is_refused() {
+    for text in [
+        "{\"version\":3,\"records\":[{\"id\":\"a\",\"n\":1}],\"nextId\":17}",
+        "{\"collection\":\"sessions\",\"records\":[{\"id\":\"a\",\"n\":1}]}",
+    ] {
+        let dir = Dir::with(text);
+        let error = Dir::try_open(dir.config()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unrecognized, "{text}");
+        assert_eq!(std::fs::read(dir.file()).unwrap(), dir.bytes);
+    }
+}
+
+#[test]
+fn a_newer_file_without_a_whole_header_is_refused() {
+    for text in [
+        "{\"larder\":2,\"name\":\"sessions\",\"version\":1,\"records\":[{\"id\":\"a\",\"n\":1}]}",
+        "{\"larder\":1,\"name\":\"sessions\",\"version\":9,\"records\":[{\"id\":\"a\",\"n\":1}]}",
+    ] {
+        let dir = Dir::with(text);
+        let error = Dir::try_open(dir.config()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NewerVersion, "{text}");
+        assert_eq!(std::fs::read(dir.file()).unwrap(), dir.bytes);
+    }
+}
+
+#[test]
+fn members_that_no_store_writes_are_kept_in_a_copy() {
+    let text = "{\"larder\":1,\"collection\":\"sessions\",\"version\":1,\"note\":\"mine\",\
+                \"records\":[{\"id\":\"a\",\"n\":1}]}";
+    let dir = Dir::with(text);
+    let opened = dir.open();
+    assert_eq!(opened.ids(), ["a"]);
+    assert_eq!(dir.corrupt_copy().unwrap(), text.as_bytes());
+}
+
+#[test]
+fn a_definition_of_another_form_is_not_lost_and_a_newer_one_refuses() {
+    let dir = Dir::with("[{\"id\":\"a\",\"n\":1}]");
+    let path = dir.dir.path().join("sessions.collection.json");
+    let newer = "{\"larder\":1,\"collection\":\"sessions\",\"version\":9,\"id\":\"/id\"}";
+    for text in [newer, "{\"larder\":2,\"what\":\"ever\"}"] {
+        std::fs::write(&path, text).unwrap();
+        let error = Dir::try_open(dir.config()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NewerVersion, "{text}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    std::fs::write(&path, "somebody's").unwrap();
+    let opened = dir.open();
+    let new = Document::parse("{\"id\":\"b\",\"n\":2}").unwrap();
+    opened.records.save(new).unwrap().wait().unwrap();
+    let copies = std::fs::read_dir(dir.dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let copy = copies.filter(|path| path.to_str().unwrap().contains("collection.json.foreign-"));
+    let copies: Vec<_> = copy
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert_eq!(copies, ["somebody's"]);
+}
+
+#[test]
 fn a_truncated_file_gives_back_every_complete_record_and_keeps_the_original() {
     for name in ["sessions", "gates", "monitor-runs"] {
         let cut = fixture(&format!("workspacecord-damaged/truncated/{name}.json"));

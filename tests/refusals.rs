@@ -380,3 +380,47 @@ fn a_type_that_does_not_read_what_it_writes_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(error.violations()[0].keyword(), "required");
 }
+
+#[test]
+fn a_default_that_the_file_does_not_have_is_indexed_as_the_record_has_it() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Task {
+        id: String,
+        #[serde(default = "open")]
+        status: String,
+        #[serde(default)]
+        weight: f32,
+    }
+
+    fn open() -> String {
+        "open".to_owned()
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("tasks.json"),
+        "[{\"id\":\"a\",\"weight\":0.1}]",
+    )
+    .unwrap();
+    let store = Store::open(format!("json:{}", dir.path().display())).unwrap();
+    let tasks = Collection::<Task>::named("tasks")
+        .index("status")
+        .index("weight");
+    let tasks = store.collection(tasks).unwrap();
+    let is = |status: &str| {
+        let test = larder::Test::Is(larder::Key::text(status));
+        tasks
+            .count(larder::Condition::new(
+                larder::Target::field("status"),
+                test,
+            ))
+            .unwrap()
+    };
+    assert_eq!(is("open"), 1);
+    tasks
+        .update("a", |task| task.status = "done".to_owned())
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!((is("open"), is("done")), (0, 1));
+}

@@ -196,6 +196,12 @@ impl<T: Data> Admission<T> {
             rejection.place = Some((error.line(), error.column()));
             name(rejection)
         })?;
+        if let Some(own) = self.prepared.id
+            && own(&record) != &*id
+        {
+            let message = "the record type reads another id than the one that is written";
+            return Err(name(Rejection::new(IssueKind::InvalidId, message)));
+        }
         if let Some(check) = self.prepared.check {
             check(&record).map_err(|violation| {
                 let mut rejection =
@@ -204,11 +210,19 @@ impl<T: Data> Admission<T> {
                 name(rejection)
             })?;
         }
+        // The type may give a field a default that the text does not have; the keys are the
+        // record's, as they will be when it is changed.
+        let view = crate::view::View::new(&record);
+        let json: &dyn JsonFields = if crate::view::is_plain_json::<T>() {
+            &tree
+        } else {
+            &view
+        };
         let keys = self
             .prepared
             .indexes
             .iter()
-            .map(|index| index.keys(&record, &tree).map_err(|error| (index, error)))
+            .map(|index| index.keys(&record, json).map_err(|error| (index, error)))
             .collect::<Result<_, _>>()
             .map_err(|(index, error)| {
                 let path = index

@@ -17,12 +17,22 @@ use crate::key::Key;
 ///
 /// It can be kept as text, handed to a client and parsed again. It holds the keys of a record, so
 /// treat it as you treat the record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Cursor {
     /// Name and direction of each key, so that it is not used with another order.
     pub(crate) order: Vec<(String, bool)>,
     pub(crate) keys: Vec<Key>,
     pub(crate) id: Arc<str>,
+}
+
+/// Shows the order and the id, not the keys of a record.
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("order", &self.order)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The text form. Numbers as text and bits, so that nothing is rounded on the way.

@@ -140,8 +140,8 @@ pub trait RepositoryExt<T: Data>: Repository<T> {
 
     /// Compare-and-swap: puts `new` only if what is stored still equals what was read.
     ///
-    /// "Equals" is equality of the JSON text that the type writes, so what was read may come from
-    /// before a restart. (`0.0` and `-0.0` are two texts.)
+    /// "Equals" is equality of the JSON that the type writes, so what was read may come from before
+    /// a restart.
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@
 //! medium takes what has gathered with [`Journal::take`], without waiting for writers and without
 //! making them wait.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +25,7 @@ pub struct Entry {
 }
 
 /// See [`Entry::change`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum EntryChange {
     /// The record with this id is now this JSON text.
     Put {
@@ -40,6 +41,17 @@ pub enum EntryChange {
     },
     /// Every record is gone.
     Clear,
+}
+
+/// Shows which record, not what is in it.
+impl fmt::Debug for EntryChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { id, text } => write!(f, "Put({id:?}, {} bytes)", text.len()),
+            Self::Delete { id } => write!(f, "Delete({id:?})"),
+            Self::Clear => f.write_str("Clear"),
+        }
+    }
 }
 
 /// Where writes go after they are visible.
@@ -158,7 +170,9 @@ impl Journal {
 
     /// A wait for everything that is visible now.
     pub fn flush(&self) -> Write<()> {
-        self.ticket((), self.last())
+        // Between writes: one that is visible already has its number then.
+        let last = self.between_writes(|| self.last());
+        self.ticket((), last)
     }
 
     fn ticket<R>(&self, value: R, sequence: u64) -> Write<R> {

@@ -88,7 +88,7 @@ pub enum Test {
     StartsWith(String),
     /// The key is compound and starts with these components.
     Leading(Vec<Key>),
-    /// The field is not there or null (for a list: empty).
+    /// The field is not there or null; for a list: it is empty, or an element is null.
     IsNone,
 }
 
@@ -122,7 +122,7 @@ impl Test {
 }
 
 /// One condition of a query.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Condition<T> {
     pub(crate) target: Target<T>,
     pub(crate) test: Test,
@@ -145,6 +145,13 @@ impl<T> Condition<T> {
     #[must_use]
     pub fn test(&self) -> &Test {
         &self.test
+    }
+}
+
+/// As [`Display`](fmt::Display): without the values.
+impl<T> fmt::Debug for Condition<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns [`View`]: conditions on paths and indexes known at run time read records through it. Typed
 //! handles do not come here; they read the field.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -11,9 +11,16 @@ use larder_schema::Pointer;
 use serde_json::Value;
 
 use crate::document::Document;
+use crate::encode::encode;
 use crate::index::JsonFields;
 use crate::key::{Key, KeyError};
 use crate::record::Data;
+
+/// Whether a record of this type is its JSON: then the text says all there is.
+pub(crate) fn is_plain_json<T: 'static>() -> bool {
+    let is = TypeId::of::<T>();
+    is == TypeId::of::<Value>() || is == TypeId::of::<Document>()
+}
 
 /// A record, and its JSON once it was needed.
 pub(crate) struct View<'a, T> {
@@ -37,8 +44,11 @@ impl<'a, T: Data> View<'a, T> {
             } else if let Some(document) = any.downcast_ref::<Document>() {
                 Cow::Owned(document.value())
             } else {
-                // A record in the view was encoded once already, so this does not fail.
-                Cow::Owned(serde_json::to_value(self.record).unwrap_or_default())
+                // Through the text, so that keys are those of the JSON on disk: an `f32` is its
+                // decimal there, and a number beyond 64 bits a float. A record in the view was
+                // encoded once already, so neither fails.
+                let text = encode(self.record).unwrap_or_default();
+                Cow::Owned(serde_json::from_str(&text).unwrap_or_default())
             }
         })
     }

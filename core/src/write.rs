@@ -134,8 +134,13 @@ impl<R> Write<R> {
                 sequence,
                 since,
             } => {
-                let since = *since.get_or_insert_with(|| progress.request(*sequence));
-                progress.poll_durable(*sequence, since)
+                let asked = *since.get_or_insert_with(|| progress.request(*sequence));
+                let outcome = progress.poll_durable(*sequence, asked);
+                if matches!(outcome, Some(Err(_))) {
+                    // Whoever waits again asks again, and waits for another attempt.
+                    *since = None;
+                }
+                outcome
             }
         }
     }

@@ -54,6 +54,46 @@ pub(crate) fn read(disk: &dyn Disk, names: &Names) -> Result<Option<Definition>,
     Ok(Some(definition))
 }
 
+/// What is known of a definition before it may be replaced.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) definition: Option<Definition>,
+    /// The bytes of one that is no definition of this form.
+    pub(crate) odd: Option<Vec<u8>>,
+}
+
+/// The definition that is there, for a program that knows this version of the collection.
+///
+/// A newer one refuses the collection, whose file may have no version of its own: a bare array.
+pub(crate) fn look(disk: &dyn Disk, names: &Names, version: u32) -> Result<Known, JsonError> {
+    match read(disk, names) {
+        Ok(Some(definition)) if definition.version > version => Err(JsonError::NewerVersion {
+            path: names.definition(),
+            found: u64::from(definition.version),
+            known: version,
+        }),
+        Ok(definition) => Ok(Known {
+            definition,
+            odd: None,
+        }),
+        Err(JsonError::Definition { path, .. }) => {
+            let bytes = disk.read(&path, MAX_BYTES)?.bytes;
+            // Of a newer form? Then it is not ours to replace.
+            let larder = serde_json::from_slice::<serde_json::Value>(&bytes)
+                .ok()
+                .and_then(|value| value.get("larder")?.as_u64());
+            match larder {
+                Some(found) if found > 1 => Err(JsonError::NewerFormat { path, found }),
+                _ => Ok(Known {
+                    definition: None,
+                    odd: Some(bytes),
+                }),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The definition of a collection that may have none, because another program wrote its file: any
 /// object with an `id`.
 pub(crate) fn read_or_guess(

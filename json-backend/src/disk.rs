@@ -91,6 +91,9 @@ pub(crate) trait TempFile: Debug + Send {
     /// Makes the bytes, and the permission bits, durable.
     fn sync(&mut self) -> Result<(), DiskError>;
 
+    /// Which file in which version this is; the same after a rename.
+    fn identity(&self) -> Result<Identity, DiskError>;
+
     /// Closes the file and moves it to `target`, replacing what is there. On an error the temp
     /// file is removed and `target` is as before.
     fn close_and_rename(self: Box<Self>, target: &Path) -> Result<(), DiskError>;

@@ -9,6 +9,7 @@ use larder_core::{Error, ErrorKind};
 
 use crate::disk::DiskError;
 use crate::lock::LockError;
+use crate::publish::Unpublished;
 
 /// Why this backend refuses or fails.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,12 @@ pub(crate) enum JsonError {
     OtherDefinition { path: PathBuf, found: String },
     #[error("the collection {other:?} is there, whose name differs only in case")]
     OtherCase { path: PathBuf, other: String },
+}
+
+impl From<Unpublished> for JsonError {
+    fn from(failed: Unpublished) -> Self {
+        Self::Disk(failed.error)
+    }
 }
 
 impl From<JsonError> for Error {

@@ -68,7 +68,13 @@ pub(crate) fn of_file<'a>(
             lost: None,
         });
     };
-    if scan.header_damaged {
+    if scan.odd {
+        warn(
+            IssueKind::Digest,
+            "the file has a header that is not whole, or members that no store writes; it is \
+             copied before it is written over",
+        );
+    } else if scan.header_damaged {
         warn(
             IssueKind::Digest,
             "the header is damaged; the digest proves what it was",

@@ -12,14 +12,12 @@ use larder_core::backend::EntryChange;
 use crate::format::{FileWriter, Shape};
 
 /// The text of one record.
-#[derive(Debug)]
 struct Row {
     text: Text,
     /// The place in a bare array, which keeps the order it was found in; new records come last.
     place: u64,
 }
 
-#[derive(Debug)]
 enum Text {
     /// A range of what was loaded.
     Loaded { start: usize, end: usize },
@@ -28,7 +26,6 @@ enum Text {
 }
 
 /// The text of every record of a collection, and the shape of its file.
-#[derive(Debug)]
 pub(crate) struct Image {
     shape: Shape,
     loaded: String,

@@ -18,7 +18,7 @@ use crate::image::Image;
 use crate::scan::{Expected, Kind, Scan, Span, scan};
 
 /// Above this size a warning says what each flush costs.
-const LARGE_FILE: u64 = 64 << 20;
+pub(crate) const LARGE_FILE: u64 = 64 << 20;
 
 /// How many issues the error of a rejected load names.
 const NAMED_ISSUES: usize = 5;
@@ -83,7 +83,7 @@ pub(crate) fn load<T: Data>(
         bytes: &bytes,
         issues: Vec::new(),
         quarantine: Vec::new(),
-        unparsed: !scan.damage.is_empty(),
+        unparsed: !scan.damage.is_empty() || scan.odd,
     };
     finder.file(&scan);
     let filled = finder.records(loader, &scan);
@@ -122,16 +122,14 @@ fn check_header(path: &Path, scan: &Scan, known: u32) -> Result<(), JsonError> {
             path: path.to_owned(),
         });
     }
-    match &scan.header {
-        Some(header) if header.format > crate::format::FORMAT => Err(JsonError::NewerFormat {
-            path: path.to_owned(),
-            found: header.format,
-        }),
-        Some(header) if header.version > u64::from(known) => Err(JsonError::NewerVersion {
-            path: path.to_owned(),
-            found: header.version,
-            known,
-        }),
+    let path = path.to_owned();
+    match scan.says {
+        (Some(found), _) if found > crate::format::FORMAT => {
+            Err(JsonError::NewerFormat { path, found })
+        }
+        (_, Some(found)) if found > u64::from(known) => {
+            Err(JsonError::NewerVersion { path, found, known })
+        }
         _ => Ok(()),
     }
 }

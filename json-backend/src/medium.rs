@@ -8,6 +8,7 @@
 //! elsewhere. What fails stays pending, and the next flush does all of it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,13 +24,13 @@ use crate::definition;
 use crate::disk::{Disk, Identity, PRIVATE_MODE};
 use crate::error::JsonError;
 use crate::image::Image;
+use crate::load::LARGE_FILE;
 use crate::lock::{LOCK_FILE, LockHandle, LockMode};
 use crate::names::Names;
 use crate::publish::{copy_aside, publish};
 use crate::quarantine;
 
 /// One collection's files, and what has to be written to them.
-#[derive(Debug)]
 pub(crate) struct Files {
     pub(crate) names: Names,
     pub(crate) collection: String,
@@ -41,12 +42,41 @@ pub(crate) struct Files {
     pub(crate) dirty: bool,
     /// The definition, if the one on disk is another.
     pub(crate) definition: Option<Definition>,
+    /// The bytes of a definition that cannot be read, to be copied aside before it is replaced.
+    pub(crate) odd_definition: Option<Vec<u8>>,
     pub(crate) quarantine: Vec<Quarantined>,
     pub(crate) original: Option<Vec<u8>>,
+    /// The size at which was last looked whether to warn.
+    pub(crate) warned_at: u64,
+}
+
+impl Files {
+    /// Says once when the file has become one that should not be a file, or that the next open
+    /// would refuse.
+    fn warn_of_size(&mut self, limit: u64) {
+        let bytes = self.identity.map_or(0, |identity| identity.len);
+        let before = std::mem::replace(&mut self.warned_at, bytes);
+        if bytes > limit && before <= limit {
+            tracing::error!(
+                target: "larder::flush",
+                path = %self.names.records().display(),
+                bytes,
+                limit,
+                "the file is larger than max_file_bytes: it will not be opened again unless the \
+                 limit is raised"
+            );
+        } else if bytes > LARGE_FILE && before <= LARGE_FILE {
+            tracing::warn!(
+                target: "larder::flush",
+                path = %self.names.records().display(),
+                bytes,
+                "each flush rewrites this file as a whole; so many records belong in a database"
+            );
+        }
+    }
 }
 
 /// The files of a store.
-#[derive(Debug)]
 pub(crate) struct JsonMedium {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -59,6 +89,15 @@ pub(crate) struct JsonMedium {
     released: AtomicBool,
     /// What came up while the store was open.
     issues: Mutex<Vec<Issue>>,
+}
+
+/// Shows where it is, not what is in it.
+impl fmt::Debug for JsonMedium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonMedium")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl JsonMedium {
@@ -121,20 +160,33 @@ impl JsonMedium {
         }
     }
 
-    /// Removes entries from the files of these collections.
-    pub(crate) fn purge(&self, collections: &[String], keys: &[String]) -> Result<u64, JsonError> {
+    /// Removes entries from the files of these collections, and those that are in no file yet.
+    pub(crate) fn purge(&self, collections: &[String], keys: &[String]) -> Result<u64> {
         let keys: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-        // Held, so that no flush adds to a file that is being rewritten here.
+        // Held, so that no flush adds to a file that is being rewritten here, and so that the store
+        // is not closed meanwhile.
         let mut files = self.files.lock();
-        for files in files.values_mut() {
-            files.quarantine.retain(|entry| !keys.contains(entry.key()));
-        }
+        self.check_held()?;
         let mut purged = 0;
         for collection in collections {
             let path = Names::new(&self.dir, collection).quarantine();
-            purged += quarantine::purge(&*self.disk, &path, &keys, self.sync)?;
+            purged +=
+                quarantine::purge(&*self.disk, &path, &keys, self.sync).map_err(JsonError::from)?;
+        }
+        for files in files.values_mut() {
+            let before = files.quarantine.len();
+            files.quarantine.retain(|entry| !keys.contains(entry.key()));
+            purged += (before - files.quarantine.len()) as u64;
         }
         Ok(purged)
+    }
+
+    /// Whether this store may write: it is not closed, and its lock keeps others out.
+    fn check_held(&self) -> Result<()> {
+        if self.is_released() {
+            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
+        }
+        Ok(self.check_lock()?)
     }
 
     /// If the lock file was deleted or replaced, the lock keeps nobody out any more: take the one
@@ -186,25 +238,70 @@ impl JsonMedium {
             )?;
             files.quarantine = Vec::new();
         }
-        if let Some(definition) = &files.definition {
-            definition::write(disk, &files.names.definition(), definition, self.sync)?;
-            files.definition = None;
-        }
+        self.flush_definition(files);
         if files.dirty {
             self.check_unchanged(files)?;
             files.image.compact();
             let (image, collection, version) = (&files.image, &files.collection, files.version);
-            let identity = publish(
+            let published = publish(
                 disk,
                 &files.names.records(),
                 self.sync,
                 PRIVATE_MODE,
                 |out| image.write(out, collection, version).map(|_| ()),
-            )?;
-            files.identity = Some(identity);
+            );
+            match published {
+                Ok(identity) => files.identity = Some(identity),
+                Err(failed) => {
+                    // What was replaced is ours, durable or not: it is no foreign change later.
+                    files.identity = failed.replaced.as_deref().copied().or(files.identity);
+                    return Err(failed.into());
+                }
+            }
+            files.warn_of_size(self.max_file_bytes);
             files.dirty = false;
         }
         Ok(())
+    }
+
+    /// Writes the definition. It only helps tools, so that it cannot be written keeps no record from
+    /// the disk; it stays pending.
+    fn flush_definition(&self, files: &mut Files) {
+        let Some(definition) = &files.definition else {
+            return;
+        };
+        let path = files.names.definition();
+        let result = match &files.odd_definition {
+            Some(odd) => {
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                copy_aside(
+                    &*self.disk,
+                    files.names.dir(),
+                    name,
+                    "foreign",
+                    odd,
+                    self.sync,
+                )
+                .map(|_| ())
+                .map_err(JsonError::from)
+            }
+            None => Ok(()),
+        };
+        match result.and_then(|()| definition::write(&*self.disk, &path, definition, self.sync)) {
+            Ok(()) => {
+                files.definition = None;
+                files.odd_definition = None;
+            }
+            Err(error) => tracing::warn!(
+                target: "larder::flush",
+                %error,
+                collection = files.collection,
+                "the definition beside the records cannot be written"
+            ),
+        }
     }
 
     /// Compares the file with what was last read or written. A foreign version is kept.
@@ -272,10 +369,7 @@ impl Medium for JsonMedium {
                 files.dirty = true;
             }
         }
-        if self.is_released() {
-            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
-        }
-        self.check_lock()?;
+        self.check_held()?;
         // One collection that cannot be written does not keep the others from the disk.
         let mut failure = None;
         for files in files.values_mut() {
@@ -288,6 +382,8 @@ impl Medium for JsonMedium {
     }
 
     fn release(&self) {
+        // Not while a purge writes.
+        let _files = self.files.lock();
         self.released.store(true, Ordering::SeqCst);
         *self.lock.lock() = None;
     }

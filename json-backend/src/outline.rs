@@ -27,6 +27,8 @@ pub(crate) struct Outline {
     pub(crate) version: Option<u64>,
     /// How many different keys of our header and trailer the object has.
     pub(crate) known_keys: usize,
+    /// Whether the object has members that we never write, or one of ours twice.
+    pub(crate) foreign_keys: bool,
     pub(crate) has_digest: bool,
     /// Where it is no longer JSON, if it is not.
     pub(crate) broken: Option<Broken>,
@@ -50,6 +52,7 @@ pub(crate) fn outline(bytes: Bytes<'_>, start: usize) -> Outline {
         collection: None,
         version: None,
         known_keys: 0,
+        foreign_keys: false,
         has_digest: false,
         broken: None,
     };
@@ -159,11 +162,16 @@ impl Outline {
             let end = key(bytes, at)?;
             // A key that is spelt with escapes or is not UTF-8 is simply none of ours.
             let name = bytes.slice(at + 1, end.saturating_sub(1));
-            for (seen, known) in seen.iter_mut().zip(KEYS) {
-                if name == known.as_bytes() && !*seen {
+            let known = seen
+                .iter_mut()
+                .zip(KEYS)
+                .find(|(_, known)| name == known.as_bytes());
+            match known {
+                Some((seen, _)) if !*seen => {
                     *seen = true;
                     self.known_keys += 1;
                 }
+                _ => self.foreign_keys = true,
             }
             let colon = bytes.skip_space(end, len);
             let value = bytes.skip_space(colon + 1, len);

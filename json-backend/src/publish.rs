@@ -9,7 +9,6 @@
 //! | writing, syncing the temp file   | the old content; the temp file is removed                     |
 //! | renaming                         | the old content; the temp file is removed                     |
 //! | syncing the directory            | the new content, visible, but not known to be durable         |
-//! | looking at the new file          | the same                                                      |
 //! | a crash anywhere                 | old or new content, whole; perhaps a temp file (see [`sweep`]) |
 //!
 //! After any of them a retry calls [`publish`] again, which writes a new temp file from memory: a
@@ -43,13 +42,13 @@ pub(crate) fn publish(
     sync: bool,
     mode: u32,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<Identity, DiskError> {
+) -> Result<Identity, Unpublished> {
     let target = disk.resolve(target)?;
     let access = match disk.identity(&target)? {
         Some(there) if there.is_file => Access::Like(there),
         Some(_) => {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
-            return Err(DiskError::new("replace", target, source));
+            return Err(DiskError::new("replace", target, source).into());
         }
         None => Access::New(mode),
     };
@@ -58,17 +57,44 @@ pub(crate) fn publish(
     if sync {
         temp.sync()?;
     }
+    // Looked at before the rename: what is there afterwards may already be somebody else's. Windows
+    // may set the time of the last write only when the file is closed, so there it is the new file.
+    let written = temp.identity()?;
     temp.close_and_rename(&target)?;
+    let ours = |error| Unpublished {
+        error,
+        replaced: Some(Box::new(written)),
+    };
     if sync {
-        disk.sync_dir(parent_of(&target))?;
+        disk.sync_dir(parent_of(&target)).map_err(ours)?;
     }
-    disk.identity(&target)?.ok_or_else(|| {
-        let source = io::Error::new(
-            io::ErrorKind::NotFound,
-            "it was gone right after the rename",
-        );
-        DiskError::new("find", target, source)
-    })
+    if cfg!(unix) {
+        return Ok(written);
+    }
+    Ok(disk.identity(&target).map_err(ours)?.unwrap_or(written))
+}
+
+/// A publish that failed, and whether the target is ours all the same.
+#[derive(Debug)]
+pub(crate) struct Unpublished {
+    pub(crate) error: DiskError,
+    /// The new content is visible, but not known to be durable.
+    pub(crate) replaced: Option<Box<Identity>>,
+}
+
+impl From<DiskError> for Unpublished {
+    fn from(error: DiskError) -> Self {
+        Self {
+            error,
+            replaced: None,
+        }
+    }
+}
+
+impl From<Unpublished> for DiskError {
+    fn from(failed: Unpublished) -> Self {
+        failed.error
+    }
 }
 
 /// Writes through a buffer, and gives back the disk's own error where there was one: `Write` can

@@ -23,7 +23,9 @@ fn store() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn put(disk: &dyn Disk, target: &Path, bytes: &[u8], sync: bool) -> Result<Identity, DiskError> {
-    publish(disk, target, sync, PRIVATE_MODE, |out| out.write_all(bytes))
+    Ok(publish(disk, target, sync, PRIVATE_MODE, |out| {
+        out.write_all(bytes)
+    })?)
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn every_failure_leaves_old_or_new_content_and_no_temp_file() {
         out.write_all(b"half")?;
         Err(io::Error::other("no more"))
     });
-    assert_eq!(failing.unwrap_err().source.to_string(), "no more");
+    assert_eq!(failing.unwrap_err().error.source.to_string(), "no more");
     assert!(RealDisk.list(&store).unwrap().is_empty());
 }
 

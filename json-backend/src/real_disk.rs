@@ -291,6 +291,13 @@ impl TempFile for RealTemp {
             .map_err(|source| DiskError::new("sync", self.path.to_path_buf(), source))
     }
 
+    fn identity(&self) -> Result<Identity, DiskError> {
+        match self.file.metadata() {
+            Ok(meta) => Ok(Identity::from(&meta)),
+            Err(source) => Err(DiskError::new("look at", self.path.to_path_buf(), source)),
+        }
+    }
+
     fn close_and_rename(self: Box<Self>, target: &Path) -> Result<(), DiskError> {
         self.close()
             .persist(target)

@@ -74,17 +74,10 @@ impl RecordFile {
             )
             .with_path(source));
         }
-        if let Some(header) = found
-            .header
-            .as_ref()
-            .filter(|header| header.format > FORMAT)
-        {
+        if let Some(format) = found.says.0.filter(|format| *format > FORMAT) {
             return Err(Error::new(
                 ErrorKind::NewerVersion,
-                format!(
-                    "the file is of format {}, this program knows {FORMAT}",
-                    header.format
-                ),
+                format!("the file is of format {format}, this program knows {FORMAT}"),
             )
             .with_path(source));
         }

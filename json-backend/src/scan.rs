@@ -113,6 +113,12 @@ pub(crate) struct Scan {
     pub(crate) kind: Kind,
     /// Whether the file starts with a byte order mark.
     pub(crate) bom: bool,
+    /// The format and the version that the file says, also where the rest of its header cannot be
+    /// read: a newer file must not be taken for one of ours.
+    pub(crate) says: (Option<u64>, Option<u64>),
+    /// Whether the object holds more than we write, or less of a header: a rewrite would lose what
+    /// no record holds.
+    pub(crate) odd: bool,
 }
 
 /// Finds everything in a file. It takes any bytes, and time in proportion to their number.
@@ -171,6 +177,8 @@ fn blank(len: usize) -> Scan {
         digest: DigestState::Missing,
         kind: Kind::Blank,
         bom: false,
+        says: (None, None),
+        odd: false,
     }
 }
 
@@ -199,6 +207,8 @@ fn of_lines(
     }
     Scan {
         shape: Shape::Envelope,
+        says: (Some(header.format), Some(header.version)),
+        odd: false,
         header: Some(header),
         header_damaged: !intact,
         records,
@@ -236,12 +246,17 @@ fn shape_of(bytes: Bytes<'_>, start: usize, outline: &Outline, expect: &Expected
         .and_then(|end| window.get(..end))
         .unwrap_or(window);
     let written = format::header(format::FORMAT, expect.collection, expect.version);
-    let is_own = outline.known_keys >= 2
-        || outline.broken.is_some()
-            && (count_keys(head) >= 2
+    // Sound JSON is ours only if it says so: other programs have a `version` and `records`, too.
+    let is_own = match &outline.broken {
+        None => outline.format.is_some() || (outline.known_keys >= 3 && outline.has_digest),
+        Some(_) => {
+            outline.known_keys >= 2
+                || count_keys(head) >= 2
                 || written
                     .as_bytes()
-                    .starts_with(bytes.slice(start, bytes.len())));
+                    .starts_with(bytes.slice(start, bytes.len()))
+        }
+    };
     if is_own { Root::Object } else { Root::Other }
 }
 
@@ -262,6 +277,7 @@ fn general(bytes: Bytes<'_>, start: usize, outline: Outline, expect: &Expected<'
         collection,
         version,
         has_digest,
+        foreign_keys,
         ..
     } = outline;
     let mut list_start = list;
@@ -308,6 +324,12 @@ fn general(bytes: Bytes<'_>, start: usize, outline: Outline, expect: &Expected<'
             Shape::Array(array_style(bytes, list_start.unwrap_or(start), &records))
         } else {
             Shape::Envelope
+        },
+        odd: !is_array && (foreign_keys || header.is_none()),
+        says: if is_array {
+            (None, None)
+        } else {
+            (format, version)
         },
         header_damaged: !is_array && !unrecognised && header.is_none(),
         header,

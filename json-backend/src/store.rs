@@ -3,6 +3,8 @@
 //! Owns [`JsonStore`]: opening, closing, and what does not depend on a record type. Reading and
 //! writing records is `repository.rs`, flushing is `medium.rs`.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +40,6 @@ pub struct JsonStore {
 }
 
 /// What the handles of a store share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -48,7 +49,16 @@ pub(crate) struct Shared {
     access: Access,
 }
 
-#[derive(Debug)]
+/// Shows where it is, not what is in it.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("dir", &self.dir)
+            .field("open", &self.shelf)
+            .finish_non_exhaustive()
+    }
+}
+
 enum Access {
     Write {
         committer: Committer,
@@ -58,7 +68,6 @@ enum Access {
 }
 
 /// A store that was opened for reading.
-#[derive(Debug)]
 struct ReadAccess {
     lock: Mutex<Option<Box<dyn LockHandle>>>,
     closed: AtomicBool,
@@ -73,7 +82,7 @@ impl JsonStore {
     ///
     /// [`ErrorKind::Locked`] if another process (or this one) has it open; the message names the
     /// holder. [`ErrorKind::Io`] if the directory cannot be made or read. With
-    /// [`Options::read_only`] nothing is created.
+    /// [`Options::read_only`] nothing is created but, where it may be, the lock file.
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         Self::open_on(Arc::new(RealDisk), dir.as_ref(), options)
             .map_err(|error| error.with_operation("open"))
@@ -178,10 +187,19 @@ impl JsonStore {
         let shared = &self.shared;
         shared.check_open()?;
         let name = collection.name().to_owned();
+        let mut opened = None;
         let table = shared
             .shelf
-            .get_or_open(&name, || shared.open_collection(collection))
+            .get_or_open(&name, || {
+                let (table, report) = shared.open_collection(collection)?;
+                opened = Some(Arc::clone(&report));
+                Ok((table, report))
+            })
             .map_err(|error| error.with_operation("open").with_collection(&name))?;
+        // Not while collections are locked: a log may be kept in this very store.
+        if let Some(report) = opened {
+            report.log();
+        }
         Ok(JsonRepository::new(table, Arc::clone(shared)))
     }
 }
@@ -193,7 +211,7 @@ impl Shared {
 
     pub(crate) fn check_open(&self) -> Result<()> {
         let closed = match &self.access {
-            Access::Write { medium, .. } => medium.is_released(),
+            Access::Write { committer, .. } => committer.progress().is_closed(),
             Access::Read(access) => access.closed.load(Ordering::SeqCst),
         };
         if closed {
@@ -247,15 +265,13 @@ impl Shared {
 
         let found = load(&*self.disk, &names.records(), &admission, &self.options)?;
         let report = LoadReport::new(found.loaded.kept.len() as u64, found.issues);
-        report.log();
         let table = Arc::new(found.loaded.into_table(Arc::clone(&self.journal), report));
         let report = Arc::clone(table.report());
         match &self.access {
             Access::Read(access) => access.rejected.lock().extend(found.quarantine),
             Access::Write { medium, .. } => {
                 let definition = admission.definition();
-                // A definition that cannot be read is written anew with the next records.
-                let known = definition::read(&*self.disk, &names).ok().flatten();
+                let known = definition::look(&*self.disk, &names, version)?;
                 let pending = !found.quarantine.is_empty() || found.original.is_some();
                 medium.add(Files {
                     names,
@@ -264,7 +280,10 @@ impl Shared {
                     image: found.image,
                     identity: found.identity,
                     dirty: false,
-                    definition: (known.as_ref() != Some(&definition)).then_some(definition),
+                    definition: (known.definition.as_ref() != Some(&definition))
+                        .then_some(definition),
+                    odd_definition: known.odd,
+                    warned_at: found.identity.map_or(0, |identity| identity.len),
                     quarantine: found.quarantine,
                     original: found.original,
                 });
@@ -351,20 +370,23 @@ impl Backend for JsonStore {
         let Shared {
             disk, dir, access, ..
         } = &*self.shared;
+        // What is pending first: a flush in between moves it to the files, and never back.
+        let pending = match access {
+            Access::Write { medium, .. } => medium.pending_quarantine(),
+            Access::Read(access) => access.rejected.lock().clone(),
+        };
         let mut entries = Vec::new();
         for name in definition::collections(&**disk, dir).map_err(JsonError::from)? {
             let path = Names::new(dir, &name).quarantine();
             entries.extend(quarantine::read(&**disk, &path).map_err(JsonError::from)?);
         }
-        let pending = match access {
-            Access::Write { medium, .. } => medium.pending_quarantine(),
-            Access::Read(access) => access.rejected.lock().clone(),
-        };
-        for entry in pending {
-            if !entries.iter().any(|known| known.key() == entry.key()) {
-                entries.push(entry);
-            }
-        }
+        let known: BTreeSet<String> = entries.iter().map(|entry| entry.key().to_owned()).collect();
+        entries.extend(
+            pending
+                .into_iter()
+                .filter(|entry| !known.contains(entry.key())),
+        );
+        entries.sort_by_cached_key(Quarantined::since);
         Ok(entries)
     }
 
@@ -389,7 +411,7 @@ impl Backend for JsonStore {
         let Access::Write { medium, .. } = &self.shared.access else {
             return Ok(0);
         };
-        Ok(medium.purge(&self.collections()?, keys)?)
+        medium.purge(&self.collections()?, keys)
     }
 
     fn stats(&self) -> Result<StoreStats> {

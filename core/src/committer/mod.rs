@@ -1,12 +1,13 @@
 //! The committer: turns "visible up to sequence n" into "durable up to sequence n".
 //!
-//! Owns the one background thread of a store ([`Committer`]) and what writers and waiters share
-//! with it ([`Progress`]). What a flush *is* belongs to the backend ([`Medium`]); when one is made
+//! Owns the one background thread of a store ([`Committer`]). What writers and waiters share with it
+//! is in `progress.rs`. What a flush *is* belongs to the backend ([`Medium`]); when one is made
 //! is decided in `schedule.rs`.
 //!
 //! Somebody who waits is a request to flush now; writes that nobody waits for ride the debounce
 //! window. While a flush runs, later writes gather for the next: that is group commit.
 
+mod progress;
 mod schedule;
 mod watch;
 
@@ -15,13 +16,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use event_listener::{Event, EventListener};
-use parking_lot::{Condvar, Mutex};
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::health::{Health, HealthState};
-use schedule::{Schedule, Step};
+use progress::{End, not_durable};
+use schedule::Step;
 
+pub use progress::Progress;
 pub use watch::HealthWatch;
 
 /// What the committer makes durable: a directory of files, a database.
@@ -59,187 +58,6 @@ impl Default for CommitterOptions {
             drop_timeout: Duration::from_secs(10),
         }
     }
-}
-
-/// What writers, waiters and the thread share.
-#[derive(Debug)]
-pub struct Progress {
-    state: Mutex<State>,
-    /// Wakes the thread.
-    wake: Condvar,
-    /// Wakes waiters: something became durable, or failed, or closed.
-    moved: Event,
-    /// Wakes those who watch the health.
-    health: Event,
-}
-
-#[derive(Debug)]
-struct State {
-    schedule: Schedule,
-    end: End,
-    /// The failure that waiters are told, and how many attempts there were in all.
-    failure: Option<Error>,
-    attempts: u64,
-    /// How many closings were asked for, and how the last one that failed did.
-    closings: u64,
-    close_failure: Option<(u64, Error)>,
-    /// Counts changes of the health's kind.
-    health_version: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Open,
-    Closed,
-    Poisoned,
-}
-
-impl Progress {
-    fn new(options: CommitterOptions) -> Self {
-        Self {
-            state: Mutex::new(State {
-                schedule: Schedule::new(options.debounce, options.attempts),
-                end: End::Open,
-                failure: None,
-                attempts: 0,
-                closings: 0,
-                close_failure: None,
-                health_version: 0,
-            }),
-            wake: Condvar::new(),
-            moved: Event::new(),
-            health: Event::new(),
-        }
-    }
-
-    /// Everything up to `sequence` is visible now.
-    pub(crate) fn wrote(&self, sequence: u64) {
-        if self.state.lock().schedule.wrote(sequence, Instant::now()) {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Whether writes may come: the store is neither closed nor closing nor poisoned.
-    pub(crate) fn check_open(&self) -> Result<()> {
-        let state = self.state.lock();
-        match state.end {
-            End::Poisoned => Err(poisoned()),
-            End::Open if !state.schedule.is_closing() => Ok(()),
-            _ => Err(Error::new(ErrorKind::Closed, "the store was closed")),
-        }
-    }
-
-    /// The state of a wait for `sequence` that began when there had been `since` attempts.
-    pub(crate) fn poll_durable(&self, sequence: u64, since: u64) -> Option<Result<()>> {
-        let state = self.state.lock();
-        if state.schedule.durable() >= sequence {
-            return Some(Ok(()));
-        }
-        match state.end {
-            End::Poisoned => return Some(Err(poisoned())),
-            End::Closed => {
-                let mut error = not_durable("the store gave up before the write was durable");
-                if let Some(failure) = &state.failure {
-                    error = error.with_source(failure.clone());
-                }
-                return Some(Err(error.transient(false)));
-            }
-            End::Open => {}
-        }
-        let failure = state.failure.as_ref().filter(|_| state.attempts > since)?;
-        if state.schedule.is_exhausted() || !failure.is_transient() {
-            let message = "the write is visible and pending, but could not be made durable yet; \
-                           the store keeps trying";
-            return Some(Err(not_durable(message).with_source(failure.clone())));
-        }
-        None
-    }
-
-    /// Asks for a flush up to `sequence`, and gives the number of attempts made so far.
-    pub(crate) fn request(&self, sequence: u64) -> u64 {
-        let mut state = self.state.lock();
-        if state.schedule.awaits(sequence) {
-            self.wake.notify_one();
-        }
-        state.attempts
-    }
-
-    /// Asks for the store to be closed, and gives the number of this closing.
-    pub(crate) fn request_close(&self, deadline: Option<Instant>) -> u64 {
-        let mut state = self.state.lock();
-        state.closings += 1;
-        if state.end == End::Open {
-            state.schedule.close(deadline);
-            self.wake.notify_one();
-        }
-        state.closings
-    }
-
-    /// The state of a closing.
-    pub(crate) fn poll_closed(&self, closing: u64) -> Option<Result<()>> {
-        let state = self.state.lock();
-        match (state.end, &state.close_failure) {
-            (End::Poisoned, _) => Some(Err(poisoned())),
-            (_, Some((failed, error))) if *failed >= closing => Some(Err(error.clone())),
-            (End::Closed, _) => Some(Ok(())),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn listen(&self) -> EventListener {
-        self.moved.listen()
-    }
-
-    /// How the store fares.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let state = self.state.lock();
-        let health = match (state.end, &state.failure) {
-            (End::Poisoned, _) => HealthState::Poisoned,
-            (End::Closed, None) => HealthState::Closed,
-            (_, Some(error)) => HealthState::Failing {
-                attempts: state.schedule.streak(),
-                error: error.clone(),
-                retry_in: state
-                    .schedule
-                    .retry_at()
-                    .map(|at| at.saturating_duration_since(Instant::now()))
-                    .unwrap_or_default(),
-            },
-            (End::Open, None) => HealthState::Healthy,
-        };
-        Health {
-            state: health,
-            applied: state.schedule.applied(),
-            durable: state.schedule.durable(),
-        }
-    }
-
-    fn health_changed(&self, state: &mut State) {
-        state.health_version += 1;
-        self.health.notify(usize::MAX);
-    }
-
-    fn end(&self, end: End) {
-        let mut state = self.state.lock();
-        if state.end == End::Open {
-            state.end = end;
-            self.health_changed(&mut state);
-        }
-        drop(state);
-        self.moved.notify(usize::MAX);
-    }
-}
-
-fn poisoned() -> Error {
-    Error::new(
-        ErrorKind::Poisoned,
-        "the store's background thread panicked; what was durable is safe, open the store anew",
-    )
-}
-
-fn not_durable(message: &'static str) -> Error {
-    Error::new(ErrorKind::NotDurable, message)
 }
 
 /// The background thread of one store.
@@ -292,21 +110,21 @@ impl Committer {
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        let deadline = Instant::now() + self.drop_timeout;
-        let closing = self.progress.request_close(Some(deadline));
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // No deadline if it is beyond the clock's range.
+        let deadline = Instant::now().checked_add(self.drop_timeout);
+        let closing = self.progress.request_close(deadline);
+        // The last handle may be dropped on the committer's own thread, by something that a flush
+        // ran; then there is nothing to wait for, the thread ends by itself.
+        if thread.thread().id() == std::thread::current().id() {
+            return;
+        }
         // The closing resolves in every case: flushed, given up at the deadline, or poisoned. Only
         // a system call that hangs can keep the thread, and then it is left behind.
-        let grace = deadline + Duration::from_secs(1);
-        let result = loop {
-            let listener = self.progress.listen();
-            if let Some(result) = self.progress.poll_closed(closing) {
-                break Some(result);
-            }
-            if event_listener::Listener::wait_deadline(listener, grace).is_none() {
-                break self.progress.poll_closed(closing);
-            }
-        };
-        match result {
+        let grace = deadline.and_then(|deadline| deadline.checked_add(Duration::from_secs(1)));
+        match self.progress.wait_closed(closing, grace) {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 // Writers are gone, so nobody can be told but the log; and the thread must end.
@@ -324,18 +142,15 @@ impl Drop for Committer {
                 tracing::error!(
                     target: "larder::flush",
                     pending = self.progress.health().pending(),
-                    "a store was dropped while its flush hangs; it goes on in the background"
+                    "a store was dropped while its flush hangs; the thread is left behind, and \
+                     ends when the call does"
                 );
+                self.progress.end(End::Closed);
                 return;
             }
         }
-        if let Some(thread) = self.thread.take() {
-            // A panic was caught inside the thread; there is nothing left to learn here. If the
-            // last handle is dropped on the committer's own thread, it must not wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
-                drop(thread.join());
-            }
-        }
+        // A panic was caught inside the thread; there is nothing left to learn here.
+        drop(thread.join());
     }
 }
 
@@ -400,32 +215,38 @@ fn turn(progress: &Progress, medium: &dyn Medium) -> Option<()> {
 
     let result = medium.flush();
 
-    let mut state = progress.state.lock();
-    state.attempts += 1;
     let now = Instant::now();
-    match result {
-        Ok(durable) => {
-            state.schedule.flushed(durable, now);
-            if state.failure.take().is_some() {
-                tracing::info!(target: "larder::flush", "the store flushes again");
-                progress.health_changed(&mut state);
-            }
+    let failure = result.as_ref().err().cloned();
+    let (attempt, recovered) = {
+        let mut state = progress.state.lock();
+        state.attempts += 1;
+        match result {
+            Ok(durable) => state.schedule.flushed(durable, now),
+            Err(_) => state.schedule.failed(now, jitter()),
         }
-        Err(error) => {
-            state.schedule.failed(now, jitter());
-            tracing::warn!(
-                target: "larder::flush",
-                %error,
-                cause = error_chain(&error),
-                attempt = state.schedule.streak(),
-                "a flush failed; every write stays pending and is tried again"
-            );
-            state.failure = Some(error);
-            progress.health_changed(&mut state);
+        let before = std::mem::replace(&mut state.failure, failure.clone());
+        let recovered = before.is_some() && failure.is_none();
+        if recovered || failure.is_some() {
+            state.health_version += 1;
         }
-    }
-    drop(state);
+        (state.schedule.streak(), recovered)
+    };
+    // Outside the lock: a log may write to this very store, and what is woken asks for the state.
     progress.moved.notify(usize::MAX);
+    if let Some(error) = &failure {
+        tracing::warn!(
+            target: "larder::flush",
+            %error,
+            cause = error_chain(error),
+            attempt,
+            "a flush failed; every write stays pending and is tried again"
+        );
+    } else if recovered {
+        tracing::info!(target: "larder::flush", "the store flushes again");
+    }
+    if recovered || failure.is_some() {
+        progress.health.notify(usize::MAX);
+    }
     Some(())
 }
 

@@ -143,9 +143,10 @@ impl Schedule {
         self.durable = self.durable.max(durable);
         self.streak = 0;
         self.retry_at = None;
-        if self.applied > self.durable && self.window.is_none() {
-            self.window = Some(now);
-        }
+        // A change during the flush may have been taken along by it. Then its window must not stay
+        // open, or the next change would not open one and nobody would wake the thread.
+        let dirty = self.applied > self.durable;
+        self.window = dirty.then(|| self.window.unwrap_or(now));
     }
 
     /// A flush failed. `jitter` is between 0 and 1 and takes up to half of the pause, so that
@@ -155,7 +156,9 @@ impl Schedule {
         if let Some(closing) = &mut self.closing {
             closing.failures += 1;
         }
-        let doublings = self.streak.saturating_sub(1).min(16);
+        // A closing starts over: whoever closes waits for it.
+        let failures = self.closing.map_or(self.streak, |closing| closing.failures);
+        let doublings = failures.saturating_sub(1).min(16);
         let pause = FIRST_BACKOFF
             .saturating_mul(1 << doublings)
             .min(LONGEST_BACKOFF);
@@ -174,7 +177,12 @@ impl Schedule {
             if closing.failures > 0 && (late || closing.failures >= self.attempts) {
                 return Step::GiveUp;
             }
-            return at(self.retry_at, now);
+            let wake = match (self.retry_at, closing.deadline) {
+                // Before the first attempt the deadline does not count.
+                (Some(retry), Some(deadline)) if closing.failures > 0 => Some(retry.min(deadline)),
+                (retry, _) => retry,
+            };
+            return at(wake, now);
         }
         if !dirty {
             return Step::Idle;
@@ -193,7 +201,12 @@ impl Schedule {
         if self.awaited > self.durable {
             return Step::Flush;
         }
-        at(self.window.map(|start| start + self.debounce), now)
+        match self.window.map(|start| start.checked_add(self.debounce)) {
+            // A window beyond the clock's range never ends by itself.
+            Some(None) => Step::Idle,
+            Some(end) => at(end, now),
+            None => Step::Flush,
+        }
     }
 }
 
@@ -250,6 +263,44 @@ mod tests {
         schedule.flushing(start + 1010 * MS);
         schedule.flushed(2, start + 1010 * MS);
         assert_eq!(schedule.next(start + 2000 * MS), Step::Idle);
+    }
+
+    #[test]
+    fn a_change_that_a_running_flush_takes_along_leaves_no_window_open() {
+        let (mut schedule, start) = schedule();
+        schedule.wrote(1, start);
+        schedule.flushing(start);
+        schedule.wrote(2, start);
+        schedule.flushed(2, start);
+        assert_eq!(schedule.next(start), Step::Idle);
+        assert!(schedule.wrote(3, start), "nobody would wake the thread");
+        assert_eq!(schedule.next(start), Step::Until(start + 1000 * MS));
+    }
+
+    #[test]
+    fn a_window_without_end_is_ended_by_a_waiter_only() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(Duration::MAX, 3);
+        schedule.wrote(1, start);
+        assert_eq!(schedule.next(start), Step::Idle);
+        schedule.awaits(1);
+        assert_eq!(schedule.next(start), Step::Flush);
+    }
+
+    #[test]
+    fn a_closing_in_an_outage_does_not_wait_for_the_long_pause() {
+        let (mut schedule, start) = schedule();
+        schedule.wrote(1, start);
+        for _ in 0..12 {
+            schedule.flushing(start);
+            schedule.failed(start, 0.0);
+        }
+        schedule.close(Some(start + 10 * MS));
+        assert_eq!(schedule.next(start), Step::Flush);
+        schedule.flushing(start);
+        schedule.failed(start, 0.0);
+        assert_eq!(schedule.next(start), Step::Until(start + 10 * MS));
+        assert_eq!(schedule.next(start + 10 * MS), Step::GiveUp);
     }
 
     #[test]

@@ -108,6 +108,29 @@ fn a_store_that_is_told_to_refuse_replaces_nothing() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_synced_makes_our_own_file_no_foreign_one() {
+    for on_external_change in [OnExternalChange::Refuse, OnExternalChange::KeepCopy] {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = ProbeDisk::default();
+        let store = open(&disk, dir.path(), options(on_external_change));
+        let notes = notes(&store);
+        notes.save(note(1)).unwrap().wait().unwrap();
+        // The rename goes through, and the new name is not known to be durable.
+        disk.fail("sync_dir", 1, super::EIO);
+        assert!(notes.save(note(2)).unwrap().wait().is_err());
+        assert_eq!(on_disk(dir.path()), ["n0001", "n0002"]);
+        notes.save(note(3)).unwrap().wait().unwrap();
+        assert_eq!(on_disk(dir.path()).len(), 3);
+        assert_eq!(
+            copies(dir.path()).len(),
+            0,
+            "our own version was copied as a foreign one"
+        );
+        assert!(store.load_report().is_clean());
+    }
+}
+
+#[test]
 fn a_deleted_lock_file_is_taken_anew_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let disk = ProbeDisk::default();

@@ -214,6 +214,10 @@ impl TempFile for ProbeTemp {
         self.temp.sync()
     }
 
+    fn identity(&self) -> Result<Identity, DiskError> {
+        self.temp.identity()
+    }
+
     fn close_and_rename(self: Box<Self>, target: &Path) -> Result<(), DiskError> {
         self.disk.call("rename", target)?;
         self.temp.close_and_rename(target)
