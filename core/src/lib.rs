@@ -90,6 +90,6 @@ pub mod backend {
     pub use crate::journal::{Entry, EntryChange, Journal};
     pub use crate::name::check_name;
     pub use crate::shelf::Shelf;
-    pub use crate::table::{Loaded, Loader, Loser, Table};
+    pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository};
     pub use crate::text::{compact, indent};
 }

@@ -4,7 +4,6 @@
 //! Owns [`MemoryStore`] and [`MemoryRepository`]. Everything is as with a store on disk, but that
 //! nothing is left when the last handle is dropped; every write is as durable as it gets at once.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,23 +12,18 @@ use parking_lot::Mutex;
 use crate::admission::Admission;
 use crate::collection::Collection;
 use crate::committer::HealthWatch;
-use crate::cursor::Cursor;
 use crate::definition::Definition;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::{Health, HealthState};
 use crate::journal::Journal;
-use crate::op::{Op, Outcome};
-use crate::plan::Plan;
 use crate::quarantine::Quarantined;
-use crate::query::Query;
 use crate::record::{Data, Record};
 use crate::report::LoadReport;
-use crate::repository::Repository;
 use crate::shelf::Shelf;
 use crate::stats::{CollectionStats, StoreStats};
 use crate::store::Backend;
-use crate::table::Table;
+use crate::table::{Host, Table, TableRepository};
 use crate::write::Write;
 
 /// A store in memory. Clones are handles on the same store.
@@ -71,7 +65,7 @@ impl Default for Shared {
     }
 }
 
-impl Shared {
+impl Host for Shared {
     fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, "the store was closed"));
@@ -92,6 +86,10 @@ impl Shared {
             applied: last,
             durable: last,
         }
+    }
+
+    fn add_file(&self, _stats: &mut CollectionStats) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -128,10 +126,10 @@ impl MemoryStore {
             let report = Arc::clone(table.report());
             Ok((table, report))
         })?;
-        Ok(MemoryRepository {
+        Ok(TableRepository::new(
             table,
-            store: Arc::clone(&self.shared),
-        })
+            Arc::clone(&self.shared) as Arc<dyn Host>,
+        ))
     }
 }
 
@@ -208,82 +206,4 @@ impl Backend for MemoryStore {
 }
 
 /// A collection of a [`MemoryStore`].
-pub struct MemoryRepository<T> {
-    table: Arc<Table<T>>,
-    store: Arc<Shared>,
-}
-
-impl<T> fmt::Debug for MemoryRepository<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryRepository")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> Clone for MemoryRepository<T> {
-    fn clone(&self) -> Self {
-        Self {
-            table: Arc::clone(&self.table),
-            store: Arc::clone(&self.store),
-        }
-    }
-}
-
-impl<T: Data> MemoryRepository<T> {
-    fn open(&self) -> Result<&Table<T>> {
-        self.store.check_open()?;
-        Ok(&self.table)
-    }
-}
-
-impl<T: Data> Repository<T> for MemoryRepository<T> {
-    fn collection(&self) -> &Collection<T> {
-        self.table.collection()
-    }
-
-    fn get(&self, id: &str) -> Result<Option<Arc<T>>> {
-        Ok(self.open()?.get(id))
-    }
-
-    fn query(&self, query: &Query<T>) -> Result<Vec<Arc<T>>> {
-        self.open()?.query(query)
-    }
-
-    fn count_matching(&self, query: &Query<T>) -> Result<u64> {
-        self.open()?.count(query)
-    }
-
-    fn plan(&self, query: &Query<T>) -> Result<Plan> {
-        self.open()?.explain(query)
-    }
-
-    fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
-        self.open()?.cursor_after(query, record)
-    }
-
-    fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
-        self.table.apply(ops)
-    }
-
-    fn flush(&self) -> Write<()> {
-        self.store.journal.flush()
-    }
-
-    fn load_report(&self) -> Arc<LoadReport> {
-        Arc::clone(self.table.report())
-    }
-
-    fn health(&self) -> Health {
-        self.store.health()
-    }
-
-    fn stats(&self) -> Result<CollectionStats> {
-        let table = self.open()?;
-        Ok(CollectionStats::new(
-            table.collection().name(),
-            table.len() as u64,
-            table.index_sizes(),
-        ))
-    }
-}
+pub type MemoryRepository<T> = TableRepository<T>;

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use larder_core::backend::{Admission, Committer, Journal, Progress, Shelf, Table, check_name};
+use larder_core::backend::{
+    Admission, Committer, Host, Journal, Progress, Shelf, Table, check_name,
+};
 use larder_core::{
-    Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthState, HealthWatch,
-    LoadReport, Options, Quarantined, Record, Result, StoreStats, Write,
+    Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthWatch, LoadReport,
+    Options, Quarantined, Record, Result, StoreStats, Write,
 };
 use parking_lot::Mutex;
 
@@ -59,7 +61,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-enum Access {
+pub(crate) enum Access {
     Write {
         committer: Committer,
         medium: Arc<JsonMedium>,
@@ -68,11 +70,17 @@ enum Access {
 }
 
 /// A store that was opened for reading.
-struct ReadAccess {
+pub(crate) struct ReadAccess {
     lock: Mutex<Option<Box<dyn LockHandle>>>,
     closed: AtomicBool,
     /// What would be in quarantine, had it been opened for writing.
     rejected: Mutex<Vec<Quarantined>>,
+}
+
+impl ReadAccess {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
 }
 
 impl JsonStore {
@@ -200,39 +208,16 @@ impl JsonStore {
         if let Some(report) = opened {
             report.log();
         }
-        Ok(JsonRepository::new(table, Arc::clone(shared)))
+        Ok(JsonRepository::new(
+            table,
+            Arc::clone(shared) as Arc<dyn Host>,
+        ))
     }
 }
 
 impl Shared {
-    pub(crate) fn journal(&self) -> &Arc<Journal> {
-        &self.journal
-    }
-
-    pub(crate) fn check_open(&self) -> Result<()> {
-        let closed = match &self.access {
-            Access::Write { committer, .. } => committer.progress().is_closed(),
-            Access::Read(access) => access.closed.load(Ordering::SeqCst),
-        };
-        if closed {
-            return Err(Error::new(ErrorKind::Closed, "the store was closed"));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn health(&self) -> Health {
-        match &self.access {
-            Access::Write { committer, .. } => committer.progress().health(),
-            Access::Read(access) => {
-                let closed = access.closed.load(Ordering::SeqCst);
-                let state = if closed {
-                    HealthState::Closed
-                } else {
-                    HealthState::Healthy
-                };
-                Health::new(state, 0, 0)
-            }
-        }
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Length and time of a collection's file.

@@ -8,6 +8,7 @@
 
 mod apply;
 mod loader;
+mod repository;
 mod resolve;
 mod select;
 mod state;
@@ -30,6 +31,7 @@ use select::Found;
 use state::State;
 
 pub use loader::{Loaded, Loader, Loser};
+pub use repository::{Host, TableRepository};
 
 /// A collection in memory.
 pub struct Table<T> {
