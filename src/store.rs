@@ -54,12 +54,7 @@ impl Store {
     {
         let (place, options, collections) = config.try_into()?.resolve()?;
         let inner = match place {
-            Place::Memory if options.read_only => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "a store in memory is empty when it is opened: it cannot be read-only",
-                ));
-            }
+            Place::Memory if options.read_only => Inner::Memory(MemoryStore::read_only()),
             Place::Memory => Inner::Memory(MemoryStore::new()),
             Place::Json(dir) => Inner::Json(JsonStore::open(dir, options)?),
         };

@@ -424,3 +424,30 @@ fn a_default_that_the_file_does_not_have_is_indexed_as_the_record_has_it() {
         .unwrap();
     assert_eq!((is("open"), is("done")), (0, 1));
 }
+
+#[test]
+fn a_store_that_is_opened_for_reading_refuses_writes_on_every_backend() {
+    let dir = tempfile::tempdir().unwrap();
+    for url in [
+        "memory:".to_owned(),
+        format!("json:{}", dir.path().display()),
+    ] {
+        let store = Store::open(format!("{url}?read_only=true")).unwrap();
+        let jobs = store.repository::<Job>().unwrap();
+        let refused = [
+            jobs.save(job("a")).map(|_| ()).unwrap_err(),
+            jobs.clear().map(|_| ()).unwrap_err(),
+            store.purge_quarantine(&[]).map(|_| ()).unwrap_err(),
+        ];
+        for error in refused {
+            assert_eq!(error.kind(), ErrorKind::ReadOnly, "{url}: {error}");
+        }
+        store.flush().wait().unwrap();
+        store.close().wait().unwrap();
+        assert_eq!(
+            jobs.get("a").unwrap_err().kind(),
+            ErrorKind::Closed,
+            "{url}"
+        );
+    }
+}

@@ -55,8 +55,14 @@ struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
+        Self::with(Journal::memory())
+    }
+}
+
+impl Shared {
+    fn with(journal: Journal) -> Self {
         Self {
-            journal: Arc::new(Journal::memory()),
+            journal: Arc::new(journal),
             shelf: Shelf::default(),
             definitions: Mutex::default(),
             quarantine: Mutex::default(),
@@ -98,6 +104,14 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that refuses to be written, as any store that is opened for reading.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self {
+            shared: Arc::new(Shared::with(Journal::read_only())),
+        }
     }
 
     /// The repository of a record type.
