@@ -249,6 +249,10 @@ pub(crate) struct QuarantineListArgs {
     /// Of this collection only
     #[arg(long, short, value_name = "NAME")]
     pub(crate) collection: Option<String>,
+
+    /// Write the exact bytes of each record below its line
+    #[arg(long)]
+    pub(crate) bytes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -162,19 +162,22 @@ pub(crate) const QUARANTINE: &str = "\
 Lists, shows, restores and purges rejected records.
 
 A record that is rejected when a store loads it, or when it is imported, is not destroyed: its exact \
-bytes are kept in quarantine, under a key that stays the same for the same bytes. Wherever a key is \
+bytes are kept in quarantine, under a key that stays the same for the same bytes at the same place \
+of a file. Wherever a key is \
 asked for, the beginning of it is enough if no other key begins so.";
 
 pub(crate) const QUARANTINE_AFTER: &str = "\
 Examples:
   larder quarantine list json:./data
+  larder quarantine list json:./data --bytes
   larder quarantine show json:./data 3f9a > record.json
   larder quarantine restore json:./data 3f9a --file record.json
   larder quarantine purge json:./data --all";
 
 pub(crate) const QUARANTINE_LIST: &str = "\
 Lists the rejected records of a store: key, collection, id, place, reason and time. With --json one \
-object per line, with all reasons.";
+object per line, with all reasons and the record itself, as \"text\" or, if it is not UTF-8, as \
+\"base64\". With --bytes each record's exact bytes stand below its line.";
 
 pub(crate) const QUARANTINE_SHOW: &str = "\
 Writes the exact bytes of one rejected record to standard output, and nothing else. With --json the \

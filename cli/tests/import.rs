@@ -81,6 +81,11 @@ fn damaged_files_lose_exactly_the_damaged_records() {
             let shown = case.run(&["quarantine", "show", STORE, key]).ended(0);
             let record = entry["record"].as_u64().unwrap();
             assert_eq!(shown.out(), raw[place(record)].get());
+            assert_eq!(entry["text"].as_str().unwrap(), raw[place(record)].get());
+        }
+        let listed = case.run(&["quarantine", "list", STORE, "--bytes"]).ended(0);
+        for drop in &drops {
+            assert!(listed.out().contains(raw[place(*drop)].get()), "{drop}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::args::{
 };
 use crate::failure::{Failure, Outcome, Verdict, is_about_a_record};
 use crate::open::Place;
-use crate::output::{Output, counted, note};
+use crate::output::{Output, counted, note, plain};
 
 pub(super) fn run(command: QuarantineCommand, out: &mut Output) -> Outcome {
     match command {
@@ -36,6 +36,15 @@ fn list(args: &QuarantineListArgs, out: &mut Output) -> Outcome {
         }
     } else if entries.is_empty() {
         note(format_args!("nothing is in quarantine"));
+    } else if args.bytes {
+        for entry in &entries {
+            let [key, collection, id, record, line, since, reason] = row(entry);
+            let about =
+                format!("{key} {collection} record {record} line {line} {id} {since} {reason}");
+            out.line(plain(&about))?;
+            out.bytes(entry.bytes())?;
+            out.line("")?;
+        }
     } else {
         let header = [
             "key",
@@ -46,7 +55,10 @@ fn list(args: &QuarantineListArgs, out: &mut Output) -> Outcome {
             "since",
             "reason",
         ];
-        out.table(&header, entries.iter().map(row).collect())?;
+        out.table(
+            &header,
+            entries.iter().map(|entry| row(entry).into()).collect(),
+        )?;
     }
     Ok(Verdict::Clean)
 }
@@ -56,14 +68,14 @@ fn of_collection(entries: Vec<Quarantined>, collection: Option<&str>) -> Vec<Qua
     entries.into_iter().filter(is_in).collect()
 }
 
-fn row(entry: &Quarantined) -> Vec<String> {
+fn row(entry: &Quarantined) -> [String; 7] {
     let (issue, position) = (entry.issue(), entry.issue().position());
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let reason = match issue.violations() {
         [] => issue.message().to_owned(),
         [first, ..] => first.to_string(),
     };
-    vec![
+    [
         entry.key().to_owned(),
         entry.collection().to_owned(),
         issue.id().unwrap_or_default().to_owned(),
@@ -81,7 +93,14 @@ fn row(entry: &Quarantined) -> Vec<String> {
 
 fn as_json(entry: &Quarantined) -> Value {
     let mut value = json!(entry.issue());
+    let mut whole = json!(entry);
     if let Value::Object(fields) = &mut value {
+        // The record itself, exactly: as text where it is UTF-8.
+        for form in ["text", "base64"] {
+            if let Some(bytes) = whole.get_mut(form) {
+                fields.insert(form.to_owned(), bytes.take());
+            }
+        }
         fields.insert("key".to_owned(), json!(entry.key()));
         fields.insert("since".to_owned(), json!(entry.since()));
         fields.insert("bytes".to_owned(), json!(entry.bytes().len()));
