@@ -451,3 +451,42 @@ fn a_store_that_is_opened_for_reading_refuses_writes_on_every_backend() {
         );
     }
 }
+
+#[test]
+fn a_record_whose_type_reads_another_id_is_dropped_and_not_updated_for_ever() {
+    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+    struct Lower {
+        #[serde(deserialize_with = "lower")]
+        id: String,
+    }
+
+    fn lower<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+        Ok(String::deserialize(from)?.to_lowercase())
+    }
+
+    impl Record for Lower {
+        const COLLECTION: &'static str = "lower";
+
+        fn id(&self) -> &str {
+            &self.id
+        }
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[{\"id\":\"ABC\"},{\"id\":\"abd\"}]";
+    std::fs::write(dir.path().join("lower.json"), text).unwrap();
+    let store = Store::open(format!("json:{}", dir.path().display())).unwrap();
+    let records = store.repository::<Lower>().unwrap();
+    let report = records.load_report();
+    assert_eq!(report.count_of(larder::IssueKind::InvalidId), 1);
+    assert_eq!(records.count(Query::all()).unwrap(), 1);
+    assert!(
+        records
+            .update("ABC", |_| {})
+            .unwrap()
+            .wait()
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(store.quarantine().unwrap()[0].bytes(), b"{\"id\":\"ABC\"}");
+}
