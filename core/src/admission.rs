@@ -298,7 +298,7 @@ impl<T: Data> Admission<T> {
 /// # Errors
 ///
 /// The rule that is broken.
-pub(crate) fn check_id(id: &str) -> Result<(), &'static str> {
+pub fn check_id(id: &str) -> Result<(), &'static str> {
     if id.is_empty() {
         Err("the id is empty")
     } else if id.len() > MAX_ID_BYTES {

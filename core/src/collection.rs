@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexDef;
 use crate::name::check_name;
 use crate::record::{Data, Record};
+use crate::view::is_plain_json;
 
 /// Where the schema of a collection comes from.
 #[derive(Clone, Debug)]
@@ -55,6 +56,7 @@ pub struct Collection<T> {
     indexes: Vec<IndexDef<T>>,
     schema: SchemaSource,
     check: Option<CheckFn<T>>,
+    run_time_fields: bool,
 }
 
 impl<T> Clone for Collection<T> {
@@ -67,6 +69,7 @@ impl<T> Clone for Collection<T> {
             indexes: self.indexes.clone(),
             schema: self.schema.clone(),
             check: self.check,
+            run_time_fields: self.run_time_fields,
         }
     }
 }
@@ -94,6 +97,7 @@ impl<T: Record> Collection<T> {
             indexes: T::indexes(),
             schema: SchemaSource::Compiled(Validator::of::<T>().map_err(Error::from)),
             check: Some(T::check),
+            run_time_fields: T::RUN_TIME_FIELDS,
         }
     }
 }
@@ -121,6 +125,7 @@ impl<T: Data> Collection<T> {
             indexes: Vec::new(),
             schema: SchemaSource::Any,
             check: None,
+            run_time_fields: !is_plain_json::<T>(),
         }
     }
 
@@ -215,6 +220,7 @@ impl<T: Data> Collection<T> {
             indexes,
             schema,
             check: None,
+            run_time_fields: !is_plain_json::<T>(),
         }
     }
 
@@ -319,6 +325,12 @@ impl<T> Collection<T> {
     #[must_use]
     pub fn indexes(&self) -> &[IndexDef<T>] {
         &self.indexes
+    }
+
+    /// Whether records have more than their JSON says; see [`Record::RUN_TIME_FIELDS`].
+    #[must_use]
+    pub fn has_run_time_fields(&self) -> bool {
+        self.run_time_fields
     }
 }
 

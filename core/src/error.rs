@@ -41,7 +41,8 @@ pub enum ErrorKind {
     Conflict,
     /// Another record has this unique key; [`Error::current`] is that record. Nothing was changed.
     UniqueViolation,
-    /// The store is in use by another process (or by this one); the message names the holder.
+    /// The store is in use by another process (or by this one). Of a JSON store the message names
+    /// the holder; a database was kept locked for longer than a write waits.
     Locked,
     /// A write on a store that was opened for reading only.
     ReadOnly,
@@ -49,11 +50,13 @@ pub enum ErrorKind {
     NewerVersion,
     /// The file is not a store of Larder's. It was not touched.
     Unrecognized,
-    /// The file is larger than the configured limit. It was not read.
+    /// The file is larger than the configured limit, and was not read; or a value is larger than a
+    /// database takes.
     TooLarge,
     /// Records were rejected and `on_invalid = "reject"` is set. Nothing was touched.
     Rejected,
-    /// Someone else changed the data, and the store is configured to refuse to replace it.
+    /// Someone else changed the data: a file that the store is configured not to replace, the schema
+    /// or the indexes of a collection in a database, or its rows faster than they can be verified.
     ExternalChange,
     /// The operating system refused a read, a write or a sync.
     Io,

@@ -199,6 +199,12 @@ impl Turn<'_> {
 
     /// What was changed in this turn becomes the next in the store's order.
     pub fn commit<R>(self, value: R, entries: Vec<Entry>) -> Write<R> {
+        self.add(value, entries)
+    }
+
+    /// The same, and the turn goes on: several changes were made in it, each with a place of its own
+    /// in the order.
+    pub fn add<R>(&self, value: R, entries: Vec<Entry>) -> Write<R> {
         let sequence = {
             let mut gathered = self.journal.gathered.lock();
             gathered.last += 1;
@@ -212,7 +218,7 @@ impl Turn<'_> {
     }
 
     /// Nothing was changed: whoever waits, waits for what was there before.
-    pub fn unchanged<R>(self, value: R) -> Write<R> {
+    pub fn unchanged<R>(&self, value: R) -> Write<R> {
         let last = self.journal.last();
         self.journal.ticket(value, last)
     }

@@ -40,8 +40,10 @@ mod plan;
 mod quarantine;
 mod query;
 mod record;
+mod refusal;
 mod report;
 mod repository;
+mod resolve;
 mod shelf;
 mod stats;
 mod store;
@@ -83,13 +85,18 @@ pub use larder_schema::{Pointer, Violation};
 /// A backend that holds its records in memory loads them with a [`Loader`](backend::Loader) into a
 /// [`Table`](backend::Table), whose changes gather in a [`Journal`](backend::Journal); a
 /// [`Committer`](backend::Committer) calls its [`Medium`](backend::Medium) to make them durable.
+/// One that keeps its records elsewhere lets them in by an [`Admission`](backend::Admission), and
+/// [`Resolved`](backend::Resolved) says what a query means.
 pub mod backend {
-    pub use crate::admission::{Admission, Admitted, Rejection};
+    pub use crate::admission::{Admission, Admitted, Rejection, check_id};
     pub use crate::committer::{Committer, CommitterOptions, Medium, Progress};
     pub use crate::encode::encode;
-    pub use crate::journal::{Entry, EntryChange, Journal};
+    pub use crate::journal::{Entry, EntryChange, Journal, Turn};
     pub use crate::name::check_name;
+    pub use crate::refusal::{check_expectation, check_same_id, unique_violation};
+    pub use crate::resolve::{Resolved, ResolvedCondition, ResolvedOrder, cursor_after};
     pub use crate::shelf::Shelf;
     pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository};
     pub use crate::text::{compact, indent};
+    pub use crate::view::is_plain_json;
 }

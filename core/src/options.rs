@@ -13,10 +13,12 @@ use crate::committer::CommitterOptions;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Durability {
-    /// A loss of power: files and directories are synced before a write is acknowledged.
+    /// A loss of power: before a write is acknowledged its file and directory are synced, or the log
+    /// of the database.
     #[default]
     PowerLoss,
-    /// The death of the process, but not of the machine: nothing is synced.
+    /// The death of the process, but not of the machine: no write waits for a sync. (A database syncs
+    /// all the same when it moves its log, so that it stays whole.)
     ProcessCrash,
 }
 
@@ -28,11 +30,13 @@ pub enum OnInvalid {
     /// It leaves the view, is reported, and its exact bytes are kept in quarantine.
     #[default]
     Drop,
-    /// Opening the collection fails with the report. Nothing is touched.
+    /// Opening the collection fails with the report. Nothing is touched. In a database that is open, a
+    /// row that somebody else changed is dropped all the same.
     Reject,
 }
 
-/// What happens when someone else changed a file that is to be replaced.
+/// What happens when someone else changed a file that is to be replaced. A database is not replaced:
+/// there each row that someone else changed is verified, whatever this says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -47,17 +51,19 @@ pub enum OnExternalChange {
 /// What can be configured about a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long a write that nobody waits for may stay in memory; default 1 s.
+    /// How long a write that nobody waits for may wait for the disk; default 1 s. Until then it is in
+    /// memory only, or in the log of a database, where the death of the process does not reach it.
     pub debounce: Duration,
     /// What an acknowledged write survives; default: a loss of power.
     pub durability: Durability,
     /// What happens to invalid records; default: they are dropped from the view.
     pub on_invalid: OnInvalid,
-    /// What happens when someone else changed a file; default: a copy is kept.
+    /// What happens when someone else changed a file; default: a copy is kept. Of JSON files only.
     pub on_external_change: OnExternalChange,
-    /// Open for reading: nothing is written, several may read.
+    /// Open for reading: nothing is written (but files that SQLite needs beside a database), several
+    /// may read.
     pub read_only: bool,
-    /// A file above this size is refused before it is read; default 500 MB.
+    /// A file above this size is refused before it is read; default 500 MB. Of JSON files only.
     pub max_file_bytes: u64,
     /// After how many failed flushes in a row waiters are told; default 5.
     pub flush_attempts: u32,

@@ -46,6 +46,16 @@ impl Quarantined {
         }
     }
 
+    /// An entry as a backend kept it: why, since when ([`since`](Self::since)) and which bytes.
+    ///
+    /// # Errors
+    ///
+    /// A time that is not RFC 3339.
+    pub fn kept(issue: Issue, since: &str, bytes: &[u8]) -> Result<Self, &'static str> {
+        let at = since.parse().map_err(|_| "the time is not RFC 3339")?;
+        Ok(Self::at(issue, bytes, at))
+    }
+
     /// What names the entry: 16 hexadecimal digits, the same for the same bytes at the same place.
     #[must_use]
     pub fn key(&self) -> &str {

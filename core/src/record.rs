@@ -64,6 +64,12 @@ pub trait Record: Data + JsonSchema {
     /// JSON pointer of the id.
     const ID_PATH: &'static str = "/id";
 
+    /// Whether records have fields that live at run time only (`#[serde(skip)]`) and must be found
+    /// again by who reads a record that was saved. A store that does not hold its records in memory
+    /// then holds those that were saved since it was opened. `true` unless it is known better: the
+    /// derive says `false` for a type without such a field of its own.
+    const RUN_TIME_FIELDS: bool = true;
+
     /// The id: not empty, at most 1,024 bytes, without NUL. It is the string that stands in the
     /// JSON at [`ID_PATH`](Self::ID_PATH).
     fn id(&self) -> &str;

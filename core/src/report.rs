@@ -28,7 +28,9 @@ impl LoadReport {
         Self { records, issues }
     }
 
-    /// How many records are in the view.
+    /// How many records the load read and let into the view. A database does not read again what
+    /// it knows to be good, so there it is not the number of records in the view:
+    /// [`count`](crate::RepositoryExt::count) is.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records

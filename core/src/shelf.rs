@@ -97,6 +97,21 @@ impl Shelf {
         all
     }
 
+    /// What loading an open collection found.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is not open.
+    pub fn report_of(&self, name: &str) -> Result<LoadReport> {
+        match self.tables.lock().get(name) {
+            Some(opened) => Ok(LoadReport::clone(&opened.report)),
+            None => {
+                Err(Error::new(ErrorKind::Config, "the collection is not open")
+                    .with_collection(name))
+            }
+        }
+    }
+
     /// The names of the open collections.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

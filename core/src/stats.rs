@@ -15,7 +15,7 @@ pub struct CollectionStats {
     pub records: u64,
     /// Bytes on disk; `None` if nothing was written yet, or where a backend cannot tell.
     pub bytes: Option<u64>,
-    /// When the file was last written.
+    /// When the file was last written; `None` if it was not yet, or where a backend cannot tell.
     pub written: Option<SystemTime>,
     /// Each index by name, with the number of different keys.
     pub indexes: Vec<(String, u64)>,
@@ -37,7 +37,7 @@ impl CollectionStats {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct StoreStats {
-    /// The backend: `memory`, `json`.
+    /// The backend: `memory`, `json`, `sqlite`.
     pub backend: &'static str,
     /// Where it is.
     pub path: Option<PathBuf>,

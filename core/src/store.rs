@@ -4,6 +4,7 @@
 //! each store and not of this trait.
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use crate::committer::HealthWatch;
 use crate::definition::Definition;
@@ -75,6 +76,24 @@ pub trait Backend: Debug + Send + Sync {
     ///
     /// [`Io`](crate::ErrorKind::Io), [`ReadOnly`](crate::ErrorKind::ReadOnly).
     fn purge_quarantine(&self, keys: &[String]) -> Result<u64>;
+
+    /// Reads an open collection again, all of it and whatever is known to be good, and gives what a
+    /// load finds. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) if the collection is not open,
+    /// [`Io`](crate::ErrorKind::Io).
+    fn verify(&self, collection: &str) -> Result<LoadReport>;
+
+    /// Copies the store as it is at this moment, with all its collections, into a new file, if others
+    /// may change it while it is read; `false` if nobody can, and nothing was copied. The copy is
+    /// not synced.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io), and if the file is there already.
+    fn snapshot(&self, file: &Path) -> Result<bool>;
 
     /// Counts and sizes.
     ///

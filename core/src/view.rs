@@ -17,7 +17,8 @@ use crate::key::{Key, KeyError};
 use crate::record::Data;
 
 /// Whether a record of this type is its JSON: then the text says all there is.
-pub(crate) fn is_plain_json<T: 'static>() -> bool {
+#[must_use]
+pub fn is_plain_json<T: 'static>() -> bool {
     let is = TypeId::of::<T>();
     is == TypeId::of::<Value>() || is == TypeId::of::<Document>()
 }

@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Durable
 ///
 /// `Ok` means what the store's durability level says: by default that the write survives a loss of
-/// power, because the file and its directory were synced.
+/// power, because what holds it was synced: a file and its directory, or a log.
 ///
 /// # Errors
 ///
@@ -134,7 +134,7 @@ impl<R> Write<R> {
                 sequence,
                 since,
             } => {
-                let asked = *since.get_or_insert_with(|| progress.request(*sequence));
+                let asked = *since.get_or_insert_with(|| progress.request(*sequence, false));
                 let outcome = progress.poll_durable(*sequence, asked);
                 if matches!(outcome, Some(Err(_))) {
                     // Whoever waits again asks again, and waits for another attempt.
@@ -147,9 +147,8 @@ impl<R> Write<R> {
 
     fn listen(&self) -> Option<EventListener> {
         match &self.ticket {
-            Ticket::Durable { progress, .. } | Ticket::Closed { progress, .. } => {
-                Some(progress.listen())
-            }
+            Ticket::Durable { progress, .. } => Some(progress.listen()),
+            Ticket::Closed { progress, .. } => Some(progress.listen_closing()),
             Ticket::Done | Ticket::Failed(_) => None,
         }
     }
@@ -166,6 +165,18 @@ impl<R> Write<R> {
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) -> Result<R> {
+        // A flush cannot be cut short, so who has a deadline leaves it to others.
+        if let (
+            Ticket::Durable {
+                progress, sequence, ..
+            },
+            None,
+        ) = (&self.ticket, deadline)
+            && progress.may_lead()
+        {
+            let outcome = progress.lead(*sequence);
+            return self.take(outcome);
+        }
         loop {
             // Listen before looking, or a flush in between would be missed.
             let listener = self.listen();

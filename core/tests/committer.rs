@@ -26,6 +26,7 @@ enum Does {
 
 #[derive(Default)]
 struct Script {
+    short: bool,
     journal: Mutex<Option<Arc<Journal>>>,
     does: Mutex<VecDeque<Does>>,
     flushes: Mutex<Vec<u64>>,
@@ -55,6 +56,27 @@ impl Medium for Script {
     fn release(&self) {
         *self.released.lock() = true;
     }
+
+    fn flush_is_short(&self) -> bool {
+        self.short
+    }
+}
+
+/// The same test of a medium that only the thread flushes, and of one that waiters flush.
+macro_rules! both {
+    ($test:ident) => {
+        mod $test {
+            #[test]
+            fn by_the_thread() {
+                super::$test(false);
+            }
+
+            #[test]
+            fn by_who_waits() {
+                super::$test(true);
+            }
+        }
+    };
 }
 
 struct Scene {
@@ -63,8 +85,11 @@ struct Scene {
     committer: Committer,
 }
 
-fn scene(does: impl IntoIterator<Item = Does>, attempts: u32) -> Scene {
-    let script = Arc::new(Script::default());
+fn scene(short: bool, does: impl IntoIterator<Item = Does>, attempts: u32) -> Scene {
+    let script = Arc::new(Script {
+        short,
+        ..Script::default()
+    });
     script.does.lock().extend(does);
     let options = CommitterOptions {
         debounce: Duration::from_hours(1),
@@ -96,11 +121,11 @@ impl Scene {
     }
 }
 
-#[test]
-fn waiters_that_come_while_a_flush_runs_share_the_next() {
+both!(waiters_that_come_while_a_flush_runs_share_the_next);
+fn waiters_that_come_while_a_flush_runs_share_the_next(short: bool) {
     let (began_send, began) = channel();
     let (go, go_receive) = channel();
-    let scene = scene([Does::Hold(began_send, go_receive)], 5);
+    let scene = scene(short, [Does::Hold(began_send, go_receive)], 5);
     let first = scene.write(1);
     std::thread::scope(|scope| {
         let first = scope.spawn(move || first.wait());
@@ -121,9 +146,13 @@ fn waiters_that_come_while_a_flush_runs_share_the_next() {
     assert_eq!(scene.flushes(), [1, 6]);
 }
 
-#[test]
-fn a_waiter_is_told_after_the_attempts_and_the_write_stays_pending() {
-    let scene = scene([Does::Fail(ErrorKind::Io), Does::Fail(ErrorKind::Io)], 2);
+both!(a_waiter_is_told_after_the_attempts_and_the_write_stays_pending);
+fn a_waiter_is_told_after_the_attempts_and_the_write_stays_pending(short: bool) {
+    let scene = scene(
+        short,
+        [Does::Fail(ErrorKind::Io), Does::Fail(ErrorKind::Io)],
+        2,
+    );
     let error = scene.write(()).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotDurable);
     assert_eq!(
@@ -142,9 +171,9 @@ fn a_waiter_is_told_after_the_attempts_and_the_write_stays_pending() {
     assert_eq!(scene.flushes(), [1, 1, 2]);
 }
 
-#[test]
-fn a_failure_that_waiting_cannot_mend_is_told_at_once() {
-    let scene = scene([Does::Fail(ErrorKind::ExternalChange)], 1000);
+both!(a_failure_that_waiting_cannot_mend_is_told_at_once);
+fn a_failure_that_waiting_cannot_mend_is_told_at_once(short: bool) {
+    let scene = scene(short, [Does::Fail(ErrorKind::ExternalChange)], 1000);
     assert_eq!(
         scene.write(()).wait().unwrap_err().kind(),
         ErrorKind::NotDurable
@@ -152,15 +181,15 @@ fn a_failure_that_waiting_cannot_mend_is_told_at_once() {
     assert_eq!(scene.flushes(), [1]);
 }
 
-#[test]
-fn a_failure_within_the_attempts_is_no_failure_for_a_waiter() {
-    let scene = scene([Does::Fail(ErrorKind::Io)], 2);
+both!(a_failure_within_the_attempts_is_no_failure_for_a_waiter);
+fn a_failure_within_the_attempts_is_no_failure_for_a_waiter(short: bool) {
+    let scene = scene(short, [Does::Fail(ErrorKind::Io)], 2);
     assert_eq!(scene.write("kept").wait().unwrap(), "kept");
 }
 
-#[test]
-fn a_panic_poisons_the_store_and_nobody_waits_for_ever() {
-    let scene = scene([Does::Panic], 5);
+both!(a_panic_poisons_the_store_and_nobody_waits_for_ever);
+fn a_panic_poisons_the_store_and_nobody_waits_for_ever(short: bool) {
+    let scene = scene(short, [Does::Panic], 5);
     let mut watch = HealthWatch::new(scene.committer.progress());
     let other = scene.write(());
     assert_eq!(
@@ -174,17 +203,18 @@ fn a_panic_poisons_the_store_and_nobody_waits_for_ever() {
     );
     let health = watch.wait(Duration::from_mins(1)).unwrap();
     assert!(matches!(health.state, HealthState::Poisoned), "{health}");
-    assert!(
-        *scene.script.released.lock(),
-        "the lock is let go all the same"
-    );
+    let Scene {
+        script, committer, ..
+    } = scene;
+    drop(committer);
+    assert!(*script.released.lock(), "the lock is let go all the same");
 }
 
-#[test]
-fn a_wait_can_time_out_and_be_taken_up_again() {
+both!(a_wait_can_time_out_and_be_taken_up_again);
+fn a_wait_can_time_out_and_be_taken_up_again(short: bool) {
     let (began_send, began) = channel();
     let (go, go_receive) = channel();
-    let scene = scene([Does::Hold(began_send, go_receive)], 5);
+    let scene = scene(short, [Does::Hold(began_send, go_receive)], 5);
     let mut write = scene.write("late");
     assert_eq!(
         write.wait_timeout(Duration::ZERO).unwrap_err().kind(),
@@ -196,9 +226,9 @@ fn a_wait_can_time_out_and_be_taken_up_again() {
     assert_eq!(write.wait().unwrap(), "late");
 }
 
-#[test]
-fn what_nobody_waits_for_is_flushed_at_the_end() {
-    let scene = scene([], 5);
+both!(what_nobody_waits_for_is_flushed_at_the_end);
+fn what_nobody_waits_for_is_flushed_at_the_end(short: bool) {
+    let scene = scene(short, [], 5);
     scene.write(()).detach();
     scene.write(()).detach();
     assert!(scene.flushes().is_empty());
@@ -210,10 +240,10 @@ fn what_nobody_waits_for_is_flushed_at_the_end() {
     assert!(*script.released.lock());
 }
 
-#[test]
-fn an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits() {
+both!(an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits);
+fn an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits(short: bool) {
     let endless = std::iter::repeat_with(|| Does::Fail(ErrorKind::Io)).take(10_000);
-    let scene = scene(endless, 10_000);
+    let scene = scene(short, endless, 10_000);
     let write = scene.write(());
     let Scene {
         script, committer, ..
@@ -223,11 +253,12 @@ fn an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits() {
     assert!(*script.released.lock());
 }
 
-#[test]
-fn closing_ends_writing_even_while_it_fails_and_goes_on_after_it_failed() {
+both!(closing_ends_writing_even_while_it_fails_and_goes_on_after_it_failed);
+fn closing_ends_writing_even_while_it_fails_and_goes_on_after_it_failed(short: bool) {
     let (began_send, began) = channel();
     let (go, go_receive) = channel();
     let scene = scene(
+        short,
         [
             Does::Hold(began_send, go_receive),
             Does::Fail(ErrorKind::Io),
@@ -248,9 +279,9 @@ fn closing_ends_writing_even_while_it_fails_and_goes_on_after_it_failed() {
     assert_eq!(scene.flushes(), [1]);
 }
 
-#[test]
-fn a_closing_that_fails_leaves_the_store_open() {
-    let scene = scene([Does::Fail(ErrorKind::Io)], 1);
+both!(a_closing_that_fails_leaves_the_store_open);
+fn a_closing_that_fails_leaves_the_store_open(short: bool) {
+    let scene = scene(short, [Does::Fail(ErrorKind::Io)], 1);
     scene.write(()).detach();
     let close = Write::closing((), Arc::clone(scene.committer.progress()));
     assert_eq!(close.wait().unwrap_err().kind(), ErrorKind::NotDurable);
@@ -259,4 +290,58 @@ fn a_closing_that_fails_leaves_the_store_open() {
         .wait()
         .unwrap();
     assert_eq!(scene.flushes(), [1, 2]);
+}
+
+// Nobody is forgotten, whoever flushes and however he waits.
+both!(many_who_wait_take_each_other_along);
+fn many_who_wait_take_each_other_along(short: bool) {
+    const EACH: u64 = 500;
+    let scene = scene(short, [], 5);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let scene = &scene;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let mut write = scene.write(n);
+                    let number = match (thread + n) % 4 {
+                        0 => pollster::block_on(write),
+                        1 => write.wait_timeout(Duration::from_mins(10)),
+                        _ => write.wait(),
+                    };
+                    assert_eq!(number.unwrap(), n);
+                }
+            });
+        }
+    });
+    let health = scene.committer.progress().health();
+    assert_eq!((health.applied, health.durable), (8 * EACH, 8 * EACH));
+    assert!(scene.flushes().is_sorted());
+}
+
+#[test]
+fn a_waiter_flushes_on_its_own_thread_where_that_is_short() {
+    #[derive(Default)]
+    struct Where(Mutex<Vec<Option<String>>>);
+    impl Medium for Where {
+        fn flush(&self) -> Result<u64> {
+            let name = std::thread::current().name().map(ToOwned::to_owned);
+            self.0.lock().push(name);
+            Ok(u64::MAX)
+        }
+        fn release(&self) {}
+        fn flush_is_short(&self) -> bool {
+            true
+        }
+    }
+    let medium = Arc::new(Where::default());
+    let mut journal = None;
+    let _committer = Committer::start(CommitterOptions::default(), |progress| {
+        journal = Some(Journal::committed(progress));
+        Arc::clone(&medium) as Arc<dyn Medium>
+    })
+    .unwrap();
+    let write = journal.unwrap().turn().unwrap().commit((), Vec::new());
+    write.wait().unwrap();
+    let name = std::thread::current().name().map(ToOwned::to_owned);
+    assert_eq!(*medium.0.lock(), [name]);
 }

@@ -96,6 +96,11 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
     let id_path = &model.id_path;
     let id_path =
         (*id_path != pointer("id")).then(|| quote!(const ID_PATH: &'static str = #id_path;));
+    let run_time_fields = (!model.run_time_fields).then(|| {
+        quote!(
+            const RUN_TIME_FIELDS: bool = false;
+        )
+    });
     let id = &model.id.ident;
     // The place of the type: that is what is wrong if it is not text.
     let id = quote_spanned! {model.id.ty.span()=>
@@ -126,6 +131,7 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
         const COLLECTION: &'static str = #collection;
         #version
         #id_path
+        #run_time_fields
 
         fn id(&self) -> &str {
             #id
@@ -177,6 +183,7 @@ mod tests {
             #[allow(deprecated, reason = "a deprecated record is a record")]
             impl larder_core::Record for Note {
                 const COLLECTION: &'static str = "notes";
+                const RUN_TIME_FIELDS: bool = false;
 
                 fn id(&self) -> &str {
                     ::core::convert::AsRef::<str>::as_ref(&self.id)

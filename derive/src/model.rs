@@ -26,6 +26,7 @@ pub(crate) struct Model<'a> {
     pub(crate) id: &'a Field,
     pub(crate) id_path: String,
     pub(crate) handles: Vec<Handle<'a>>,
+    pub(crate) run_time_fields: bool,
 }
 
 /// A field with everything that is known about it.
@@ -83,6 +84,7 @@ impl<'a> Model<'a> {
             }
         }
         no_name_twice(&handles, &mut errors);
+        let run_time_fields = fields.iter().any(|field| field.presence.is_run_time());
 
         errors.finish()?;
         let incomplete = || syn::Error::new(input.ident.span(), "this record cannot be derived");
@@ -96,6 +98,7 @@ impl<'a> Model<'a> {
             id,
             id_path,
             handles,
+            run_time_fields,
         })
     }
 }

@@ -25,6 +25,13 @@ pub(crate) enum Presence {
 }
 
 const SKIPPED: &str = "is not both written to the JSON and read from it; remove serde's `skip..`";
+impl Presence {
+    /// Whether the field lives, wholly or in one direction, at run time only.
+    pub(crate) fn is_run_time(&self) -> bool {
+        matches!(self, Self::Otherwise(SKIPPED))
+    }
+}
+
 const FLATTENED: &str = "has no place of its own in the JSON; remove `#[serde(flatten)]`, or write \
      `impl Record` by hand";
 const CUSTOM: &str = "is written to the JSON by a function, with which its keys would not agree; \

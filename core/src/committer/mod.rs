@@ -6,9 +6,15 @@
 //!
 //! Somebody who waits is a request to flush now; writes that nobody waits for ride the debounce
 //! window. While a flush runs, later writes gather for the next: that is group commit.
+//!
+//! Where a flush is short ([`Medium::flush_is_short`]) a thread that blocks for it makes it itself,
+//! if none is under way, and takes along everybody who came meanwhile: to hand it to another thread
+//! and be woken again would cost about as much as the flush. One flush runs at a time, whoever makes
+//! it.
 
 mod progress;
 mod schedule;
+mod state;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +23,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
-use progress::{End, not_durable};
 use schedule::Step;
+use state::{End, not_durable};
 
 pub use progress::Progress;
 pub use watch::HealthWatch;
@@ -37,6 +43,11 @@ pub trait Medium: Send + Sync + 'static {
     /// Lets go of what the store holds (its lock). Called once, when everything is durable and no
     /// write can come any more, or when the store gives up.
     fn release(&self);
+
+    /// Whether a flush is so short that a thread which waits for it may as well make it.
+    fn flush_is_short(&self) -> bool {
+        false
+    }
 }
 
 /// How a committer behaves.
@@ -72,7 +83,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread. `medium` is called from that thread only.
+    /// Starts the thread. The medium is called by one thread at a time: by this one, and, where a
+    /// flush is short, by those who wait for it.
     ///
     /// # Errors
     ///
@@ -83,6 +95,7 @@ impl Committer {
     ) -> Result<Self> {
         let progress = Arc::new(Progress::new(options));
         let medium = make(Arc::clone(&progress));
+        progress.let_waiters_lead(&medium);
         let shared = Arc::clone(&progress);
         let thread = std::thread::Builder::new()
             .name("larder-committer".to_owned())
@@ -185,14 +198,17 @@ fn run(progress: &Progress, medium: &dyn Medium) {
 fn turn(progress: &Progress, medium: &dyn Medium) -> Option<()> {
     let mut state = progress.state.lock();
     loop {
-        if state.end != End::Open {
+        if state.end != End::Open && !state.flushing {
             return None;
         }
+        if state.flushing {
+            // Somebody who waits is at it; the thread is woken when that ends.
+            progress.sleep(&mut state, None);
+            continue;
+        }
         match state.schedule.next(Instant::now()) {
-            Step::Idle => progress.wake.wait(&mut state),
-            Step::Until(time) => {
-                progress.wake.wait_until(&mut state, time);
-            }
+            Step::Idle => progress.sleep(&mut state, None),
+            Step::Until(time) => progress.sleep(&mut state, Some(time)),
             Step::Finish => return None,
             Step::GiveUp => {
                 let cause = state.failure.clone();
@@ -204,54 +220,15 @@ fn turn(progress: &Progress, medium: &dyn Medium) -> Option<()> {
                 state.close_failure = Some((state.closings, error));
                 state.schedule.reopen();
                 drop(state);
-                progress.moved.notify(usize::MAX);
+                progress.closing.notify(usize::MAX);
                 return Some(());
             }
             Step::Flush => break,
         }
     }
-    state.schedule.flushing(Instant::now());
+    state.begin_flush();
     drop(state);
-
     let result = medium.flush();
-
-    let now = Instant::now();
-    let failure = result.as_ref().err().cloned();
-    let (attempt, recovered) = {
-        let mut state = progress.state.lock();
-        state.attempts += 1;
-        match result {
-            Ok(durable) => state.schedule.flushed(durable, now),
-            Err(_) => state.schedule.failed(now, jitter()),
-        }
-        let before = std::mem::replace(&mut state.failure, failure.clone());
-        let recovered = before.is_some() && failure.is_none();
-        if recovered || failure.is_some() {
-            state.health_version += 1;
-        }
-        (state.schedule.streak(), recovered)
-    };
-    // Outside the lock: a log may write to this very store, and what is woken asks for the state.
-    progress.moved.notify(usize::MAX);
-    if let Some(error) = &failure {
-        tracing::warn!(
-            target: "larder::flush",
-            %error,
-            cause = error_chain(error),
-            attempt,
-            "a flush failed; every write stays pending and is tried again"
-        );
-    } else if recovered {
-        tracing::info!(target: "larder::flush", "the store flushes again");
-    }
-    if recovered || failure.is_some() {
-        progress.health.notify(usize::MAX);
-    }
+    progress.end_flush(result);
     Some(())
-}
-
-/// A number between 0 and 1 that differs between stores; not worth a generator.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    f64::from(u16::try_from(RandomState::new().hash_one(0_u8) & 0xffff).unwrap_or(0)) / 65_535.0
 }

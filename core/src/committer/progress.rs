@@ -3,74 +3,96 @@
 //! Owns [`Progress`]: how far the store has come, and who is to be woken. Its lock is held for a few
 //! assignments only; nobody is woken and nothing is logged under it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use event_listener::{Event, EventListener, Listener as _};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::CommitterOptions;
-use super::schedule::Schedule;
+use super::state::{End, Sleep, State, poisoned};
+use super::{CommitterOptions, Medium, error_chain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::{Health, HealthState};
 
 /// What writers, waiters and the thread share.
-#[derive(Debug)]
 pub struct Progress {
     pub(super) state: Mutex<State>,
     /// Wakes the thread.
     pub(super) wake: Condvar,
-    /// Wakes waiters: something became durable, or failed, or closed.
-    pub(super) moved: Event,
+    /// Wakes waiters: something became durable, or failed.
+    flushed: Event,
+    /// Wakes waiters that may flush by themselves. Those of the flush under way and those of the
+    /// next are told apart, so that a flush wakes whom it concerns: of those who wait for the next
+    /// one is woken, to make it.
+    leaders: [Condvar; 2],
+    /// Wakes those who wait for a closing.
+    pub(super) closing: Event,
     /// Wakes those who watch the health.
     pub(super) health: Event,
     /// Read by every read of a record, so not under the lock.
     closed: AtomicBool,
+    /// What a waiter flushes himself; empty where a flush is too long for that. Weak, because the
+    /// medium knows the progress.
+    led: OnceLock<Weak<dyn Medium>>,
 }
 
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) schedule: Schedule,
-    pub(super) end: End,
-    /// The failure that waiters are told, and how many attempts there were in all.
-    pub(super) failure: Option<Error>,
-    pub(super) attempts: u64,
-    /// How many closings were asked for, and how the last one that failed did.
-    pub(super) closings: u64,
-    pub(super) close_failure: Option<(u64, Error)>,
-    /// Counts changes of the health's kind.
-    pub(super) health_version: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Open,
-    Closed,
-    Poisoned,
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Progress {
     pub(super) fn new(options: CommitterOptions) -> Self {
         Self {
-            state: Mutex::new(State {
-                schedule: Schedule::new(options.debounce, options.attempts),
-                end: End::Open,
-                failure: None,
-                attempts: 0,
-                closings: 0,
-                close_failure: None,
-                health_version: 0,
-            }),
+            state: Mutex::new(State::new(options)),
             wake: Condvar::new(),
-            moved: Event::new(),
+            flushed: Event::new(),
+            leaders: [Condvar::new(), Condvar::new()],
+            closing: Event::new(),
             health: Event::new(),
             closed: AtomicBool::new(false),
+            led: OnceLock::new(),
         }
+    }
+
+    /// From now on a waiter may flush this medium himself, if its flushes are short.
+    pub(super) fn let_waiters_lead(&self, medium: &Arc<dyn Medium>) {
+        if medium.flush_is_short() {
+            // Set once, by the one start of the committer.
+            let _ = self.led.set(Arc::downgrade(medium));
+        }
+    }
+
+    /// The thread sleeps, until this time or until it is woken.
+    pub(super) fn sleep(&self, state: &mut MutexGuard<'_, State>, until: Option<Instant>) {
+        state.sleep = until.map_or(Sleep::UntilWoken, Sleep::Until);
+        match until {
+            None => self.wake.wait(state),
+            Some(time) => {
+                self.wake.wait_until(state, time);
+            }
+        }
+        state.sleep = Sleep::Awake;
     }
 
     /// Everything up to `sequence` is visible now.
     pub(crate) fn wrote(&self, sequence: u64) {
-        if self.state.lock().schedule.wrote(sequence, Instant::now()) {
+        let mut state = self.state.lock();
+        if !state.schedule.wrote(sequence, Instant::now()) {
+            return;
+        }
+        // A thread that looks in time by itself is left alone: a store whose writers flush
+        // themselves opens a window with every write.
+        let in_time = match (state.sleep, state.schedule.window_end()) {
+            (Sleep::Until(wakes), Some(end)) => wakes <= end,
+            _ => false,
+        };
+        if !in_time {
             self.wake.notify_one();
         }
     }
@@ -87,37 +109,129 @@ impl Progress {
 
     /// The state of a wait for `sequence` that began when there had been `since` attempts.
     pub(crate) fn poll_durable(&self, sequence: u64, since: u64) -> Option<Result<()>> {
-        let state = self.state.lock();
-        if state.schedule.durable() >= sequence {
-            return Some(Ok(()));
-        }
-        match state.end {
-            End::Poisoned => return Some(Err(poisoned())),
-            End::Closed => {
-                let mut error = not_durable("the store gave up before the write was durable");
-                if let Some(failure) = &state.failure {
-                    error = error.with_source(failure.clone());
-                }
-                return Some(Err(error.transient(false)));
-            }
-            End::Open => {}
-        }
-        let failure = state.failure.as_ref().filter(|_| state.attempts > since)?;
-        if state.schedule.is_exhausted() || !failure.is_transient() {
-            let message = "the write is visible and pending, but could not be made durable yet; \
-                           the store keeps trying";
-            return Some(Err(not_durable(message).with_source(failure.clone())));
-        }
-        None
+        self.state.lock().poll_durable(sequence, since)
     }
 
-    /// Asks for a flush up to `sequence`, and gives the number of attempts made so far.
-    pub(crate) fn request(&self, sequence: u64) -> u64 {
+    /// Whether a thread that waits may flush by itself.
+    pub(crate) fn may_lead(&self) -> bool {
+        self.led.get().is_some()
+    }
+
+    /// Asks for a flush up to `sequence`, and gives the number of attempts made so far. Whoever
+    /// leads does not wake the thread: he flushes himself, or is woken by who does.
+    pub(crate) fn request(&self, sequence: u64, leads: bool) -> u64 {
         let mut state = self.state.lock();
-        if state.schedule.awaits(sequence) {
+        // After a failure it is the thread that tries again, and sooner for an impatient waiter.
+        if state.schedule.awaits(sequence) && (!leads || state.schedule.streak() > 0) {
             self.wake.notify_one();
         }
         state.attempts
+    }
+
+    /// Waits until `sequence` is durable, and flushes on this thread whenever a flush is due and
+    /// nobody is at it. Otherwise whoever is at it, or the thread, wakes those who wait.
+    ///
+    /// # Errors
+    ///
+    /// See [`Write`](crate::Write).
+    pub(crate) fn lead(&self, sequence: u64) -> Result<()> {
+        let since = self.request(sequence, true);
+        let mut state = self.state.lock();
+        loop {
+            if let Some(outcome) = state.poll_durable(sequence, since) {
+                return outcome;
+            }
+            let medium = self.led.get().and_then(Weak::upgrade);
+            if let (true, Some(medium)) = (state.may_be_led(), medium) {
+                state.flushing = true;
+                drop(state);
+                self.flush_here(&*medium);
+                state = self.state.lock();
+                continue;
+            }
+            let covered = state.flushing && sequence <= state.covered;
+            let [this, next] = of_flush(&self.leaders, state.flush);
+            let wake = if covered { this } else { next };
+            wake.wait(&mut state);
+        }
+    }
+
+    fn flush_here(&self, medium: &dyn Medium) {
+        // Whoever is about to commit comes along.
+        std::thread::yield_now();
+        self.state.lock().begin_flush();
+        if let Ok(result) = catch_unwind(AssertUnwindSafe(|| medium.flush())) {
+            self.end_flush(result);
+        } else {
+            tracing::error!(target: "larder::flush", "a flush panicked: the store is poisoned");
+            self.state.lock().flushing = false;
+            self.end(End::Poisoned);
+            self.wake.notify_one();
+        }
+    }
+
+    /// What came of the flush that was begun; wakes everybody whom it concerns.
+    pub(super) fn end_flush(&self, result: Result<u64>) {
+        let now = Instant::now();
+        let (durable, failure) = match result {
+            Ok(durable) => (Some(durable), None),
+            Err(error) => (None, Some(error)),
+        };
+        let (attempt, recovered, flush, only_covered) = {
+            let mut state = self.state.lock();
+            state.flushing = false;
+            state.attempts += 1;
+            if let Some(durable) = durable {
+                state.schedule.flushed(durable, now);
+            } else {
+                state.schedule.failed(now, jitter());
+                // Whoever comes before the next flush begins waits for that one.
+                state.covered = state.schedule.durable();
+            }
+            let before = std::mem::replace(&mut state.failure, failure.clone());
+            let recovered = before.is_some() && failure.is_none();
+            if recovered || failure.is_some() {
+                state.health_version += 1;
+            }
+            // The thread slept while somebody else flushed: it has a time to wake at now, or
+            // something to do.
+            if failure.is_some() || state.sleep == Sleep::UntilWoken {
+                self.wake.notify_one();
+            }
+            let only_covered = durable.is_some_and(|durable| durable <= state.covered);
+            (
+                state.schedule.streak(),
+                recovered,
+                state.flush,
+                only_covered,
+            )
+        };
+        // Outside the lock: a log may write to this very store, and what is woken asks for the
+        // state.
+        self.flushed.notify(usize::MAX);
+        let [this, next] = of_flush(&self.leaders, flush);
+        this.notify_all();
+        // Who waits for the next flush has to make it, and one is enough for that. Unless there may
+        // be some whom this one took along.
+        if only_covered {
+            next.notify_one();
+        } else {
+            next.notify_all();
+        }
+        if let Some(error) = &failure {
+            tracing::warn!(
+                target: "larder::flush",
+                %error,
+                cause = error_chain(error),
+                attempt,
+                "a flush failed; every write stays pending and is tried again"
+            );
+        } else if recovered {
+            tracing::info!(target: "larder::flush", "the store flushes again");
+        }
+        if recovered || failure.is_some() {
+            self.health.notify(usize::MAX);
+        }
     }
 
     /// Asks for the store to be closed, and gives the number of this closing.
@@ -149,7 +263,7 @@ impl Progress {
         deadline: Option<Instant>,
     ) -> Option<Result<()>> {
         loop {
-            let listener = self.listen();
+            let listener = self.listen_closing();
             if let Some(result) = self.poll_closed(closing) {
                 return Some(result);
             }
@@ -170,8 +284,14 @@ impl Progress {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// For a wait until something is durable.
     pub(crate) fn listen(&self) -> EventListener {
-        self.moved.listen()
+        self.flushed.listen()
+    }
+
+    /// For a wait until the store is closed.
+    pub(crate) fn listen_closing(&self) -> EventListener {
+        self.closing.listen()
     }
 
     /// How the store fares.
@@ -209,18 +329,26 @@ impl Progress {
             }
         }
         // Outside the lock: what is woken may ask for the state at once.
-        self.moved.notify(usize::MAX);
-        self.health.notify(usize::MAX);
+        for event in [&self.flushed, &self.closing, &self.health] {
+            event.notify(usize::MAX);
+        }
+        for waiting in &self.leaders {
+            waiting.notify_all();
+        }
     }
 }
 
-pub(super) fn poisoned() -> Error {
-    Error::new(
-        ErrorKind::Poisoned,
-        "the store's background thread panicked; what was durable is safe, open the store anew",
-    )
+/// What belongs to a flush, and to the next.
+fn of_flush<W>([even, odd]: &[W; 2], flush: usize) -> [&W; 2] {
+    if flush.is_multiple_of(2) {
+        [even, odd]
+    } else {
+        [odd, even]
+    }
 }
 
-pub(super) fn not_durable(message: &'static str) -> Error {
-    Error::new(ErrorKind::NotDurable, message)
+/// A number between 0 and 1 that differs between stores; not worth a generator.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    f64::from(u16::try_from(RandomState::new().hash_one(0_u8) & 0xffff).unwrap_or(0)) / 65_535.0
 }

@@ -88,6 +88,11 @@ impl Schedule {
         self.retry_at
     }
 
+    /// When the open window ends; `None` if none is open, or if it never ends by itself.
+    pub(crate) fn window_end(&self) -> Option<Instant> {
+        self.window?.checked_add(self.debounce)
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.is_some()
     }

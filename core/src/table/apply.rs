@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::Table;
 use super::state::State;
 use crate::admission::{Admitted, check_id};
-use crate::encode::encode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Entry, EntryChange};
 use crate::key::Key;
 use crate::op::{Expect, Op, Outcome};
 use crate::record::Data;
+use crate::refusal::{check_expectation, check_same_id, unique_violation};
 use crate::write::Write;
 
 /// An operation with everything worked out that needs no lock.
@@ -154,18 +154,12 @@ impl<T: Data> Table<T> {
                 expect,
             } => {
                 let Admitted { id, record, keys } = admitted;
-                if let Expect::Equal(read) = &expect
-                    && self.admission.id_of(read)? != id
-                {
-                    return Err(Error::new(
-                        ErrorKind::InvalidId,
-                        "a record cannot change its id: insert the new one and delete the old",
-                    )
-                    .with_id(&*id));
+                if let Expect::Equal(read) = &expect {
+                    check_same_id(&self.admission.id_of(read)?, &id)?;
                 }
                 let (before, old) = self.present(ahead, &id)?.unzip();
                 let old = old.unwrap_or_default();
-                check_expectation(&expect, before.as_ref()).map_err(|error| error.with_id(&*id))?;
+                check_expectation(&expect, &id, before.as_ref())?;
                 self.check_unique(ahead, &id, &keys)?;
                 self.claim(ahead, &id, &old, &keys);
                 ahead
@@ -187,7 +181,7 @@ impl<T: Data> Table<T> {
             Ready::Delete { id, expect } => {
                 let (before, old) = self.present(ahead, &id)?.unzip();
                 let old = old.unwrap_or_default();
-                check_expectation(&expect, before.as_ref()).map_err(|error| error.with_id(&*id))?;
+                check_expectation(&expect, &id, before.as_ref())?;
                 let is_there = before.is_some();
                 ahead.outcomes.push(Outcome {
                     id: Arc::clone(&id),
@@ -261,13 +255,7 @@ impl<T: Data> Table<T> {
                         .map(|row| (Arc::clone(&row.id), Arc::clone(&row.record))),
                 };
                 if let Some((holder, record)) = holder.filter(|(holder, _)| holder != id) {
-                    return Err(Error::new(
-                        ErrorKind::UniqueViolation,
-                        format!("the record {holder:?} has this key already"),
-                    )
-                    .with_id(&**id)
-                    .with_index(index.name())
-                    .with_current(record));
+                    return Err(unique_violation(id, index.name(), &holder, record));
                 }
             }
         }
@@ -332,39 +320,4 @@ fn execute<T>(state: &mut State<T>, step: Step<T>) {
         }
         Step::Clear => *state = State::new(state.indexes.len()),
     }
-}
-
-fn check_expectation<T: Data>(expect: &Expect<T>, present: Option<&Arc<T>>) -> Result<()> {
-    match (expect, present) {
-        (Expect::Any, _) | (Expect::Absent, None) => Ok(()),
-        (Expect::Absent, Some(present)) => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            "a record with this id is there already",
-        )
-        .with_current(Arc::clone(present))),
-        (Expect::Equal(_), None) => Err(Error::new(
-            ErrorKind::Conflict,
-            "the record is not there any more",
-        )),
-        (Expect::Equal(read), Some(present)) => {
-            if Arc::ptr_eq(read, present) || same_json(&**read, &**present)? {
-                return Ok(());
-            }
-            Err(Error::new(
-                ErrorKind::Conflict,
-                "the record was changed since it was read",
-            )
-            .with_current(Arc::clone(present)))
-        }
-    }
-}
-
-/// Whether both are the same JSON: a map that was read anew may have another order.
-fn same_json<T: Data>(a: &T, b: &T) -> Result<bool> {
-    let (a, b) = (encode(a)?, encode(b)?);
-    if a == b {
-        return Ok(true);
-    }
-    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    Ok(parse(&a).is_some_and(|a| Some(a) == parse(&b)))
 }

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 
 use super::Table;
 use super::state::{Slot, State};
-use crate::admission::{Admission, Rejection};
+use crate::admission::{Admission, Admitted, Rejection};
 use crate::issue::IssueKind;
 use crate::journal::Journal;
 use crate::key::Key;
@@ -69,7 +69,11 @@ impl<T: Data, O> Loader<T, O> {
     ///
     /// Why the text is not a record of the collection.
     pub fn add(&mut self, text: &str, origin: O) -> Result<Arc<str>, Rejection> {
-        let admitted = self.admission.read(text)?;
+        Ok(self.take(self.admission.read(text)?, origin))
+    }
+
+    /// Takes in a record that was let through already.
+    pub fn take(&mut self, admitted: Admitted<T>, origin: O) -> Arc<str> {
         let place = self.rows.len();
         if let Some(before) = self.places.insert(Arc::clone(&admitted.id), place)
             && let Some((id, _, origin)) = self.rows.get_mut(before).and_then(Option::take)
@@ -87,7 +91,7 @@ impl<T: Data, O> Loader<T, O> {
         }
         self.rows
             .push(Some((Arc::clone(&admitted.id), admitted.record, origin)));
-        Ok(admitted.id)
+        admitted.id
     }
 
     /// Builds rows and indexes. Of two records with one unique key the one with the smaller id

@@ -9,7 +9,6 @@
 mod apply;
 mod loader;
 mod repository;
-mod resolve;
 mod select;
 mod state;
 
@@ -151,7 +150,8 @@ impl<T: Data> Table<T> {
     ///
     /// [`InvalidQuery`](crate::ErrorKind::InvalidQuery).
     pub fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
-        resolve::cursor_after(&self.admission, query, record).map_err(|error| self.here(error))
+        crate::resolve::cursor_after(&self.admission, query, record)
+            .map_err(|error| self.here(error))
     }
 
     fn found(&self, query: &Query<T>) -> Result<Vec<Found<T>>> {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::resolve::Resolved;
 use super::state::{Entries, Postings, Slot, State};
 use crate::admission::Admission;
 use crate::error::Result;
@@ -17,6 +16,7 @@ use crate::key::Key;
 use crate::plan::{Access, Plan};
 use crate::query::{Query, Test};
 use crate::record::Data;
+use crate::resolve::Resolved;
 
 /// One record that was found.
 pub(super) struct Found<T> {
@@ -101,7 +101,7 @@ pub(super) fn explain<T: Data>(
         access,
         candidates.found.len() as u64,
         rows,
-        resolved.residual(candidates.route.served()),
+        resolved.residual(|position| Some(position) == candidates.route.served()),
         !candidates.finished && !query.order.is_empty(),
     ))
 }
@@ -120,7 +120,7 @@ fn candidates<T: Data>(resolved: &Resolved<'_, T>, state: &State<T>) -> Candidat
             })
             .collect()
     };
-    let served = resolved.is_served_by(route.served());
+    let served = resolved.is_served_by(|position| Some(position) == route.served());
     let after = resolved.query.after.as_ref();
     let (found, finished) = match route {
         Route::Condition { condition, index } => {
@@ -207,7 +207,7 @@ fn choose<T: Data>(resolved: &Resolved<'_, T>, state: &State<T>) -> Route {
     }
     if let [order] = resolved.order.as_slice()
         && let Some(index) = order.index
-        && resolved.is_served_by(None)
+        && resolved.is_served_by(|_| false)
         && resolved.query.limit.is_some()
     {
         return Route::Ordered {
@@ -336,8 +336,9 @@ fn finish<T: Data>(resolved: &Resolved<'_, T>, candidates: Candidates<T>) -> Vec
         return found;
     }
     let served = route.served();
-    if !resolved.is_served_by(served) {
-        found.retain(|found| resolved.admits(&found.record, served));
+    let is_served = |position| Some(position) == served;
+    if !resolved.is_served_by(is_served) {
+        found.retain(|found| resolved.admits(&found.record, is_served));
     }
     if matches!(route, Route::Condition { .. }) {
         // Under several keys the rows come key by key, and a multi-valued row comes repeatedly.

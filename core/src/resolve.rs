@@ -1,7 +1,8 @@
 //! From a query's names to the collection's indexes and fields.
 //!
 //! Owns [`Resolved`]: which index can serve a condition, and how a condition or an order reads a
-//! record. It does not touch rows.
+//! record. So every backend means the same by a query, and tests and orders what its own way of
+//! finding leaves undone. It does not touch rows.
 
 use larder_schema::Pointer;
 
@@ -44,13 +45,43 @@ impl<T: Data> Reader<'_, T> {
 }
 
 /// A condition with the index that can serve it.
-pub(super) struct Resolvable<'q, T> {
-    pub(super) condition: &'q Condition<T>,
-    pub(super) index: Option<usize>,
+pub struct ResolvedCondition<'q, T> {
+    pub(crate) condition: &'q Condition<T>,
+    pub(crate) index: Option<usize>,
     reader: Reader<'q, T>,
 }
 
-impl<T: Data> Resolvable<'_, T> {
+impl<T> std::fmt::Debug for ResolvedCondition<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.condition.fmt(f)
+    }
+}
+
+impl<T> ResolvedCondition<'_, T> {
+    /// The condition.
+    #[must_use]
+    pub fn condition(&self) -> &Condition<T> {
+        self.condition
+    }
+
+    /// The position of the index that can serve it.
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// The path in the record's JSON that is read, where no index can serve and no typed handle
+    /// reads the field.
+    #[must_use]
+    pub fn json_path(&self) -> Option<&Pointer> {
+        match &self.reader {
+            Reader::Path(path) => Some(path),
+            Reader::Index(_) | Reader::Typed(_) => None,
+        }
+    }
+}
+
+impl<T: Data> ResolvedCondition<'_, T> {
     fn holds(&self, record: &T, view: &View<'_, T>) -> bool {
         let test = self.condition.test();
         self.reader
@@ -60,22 +91,56 @@ impl<T: Data> Resolvable<'_, T> {
     }
 }
 
-/// One key of the order.
-pub(super) struct Ordering<'q, T> {
-    pub(super) index: Option<usize>,
-    pub(super) descending: bool,
+/// One key of the order, with the index that has that order.
+pub struct ResolvedOrder<'q, T> {
+    pub(crate) index: Option<usize>,
+    pub(crate) descending: bool,
     reader: Reader<'q, T>,
 }
 
+impl<T> std::fmt::Debug for ResolvedOrder<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResolvedOrder")
+            .field("index", &self.index)
+            .field("descending", &self.descending)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> ResolvedOrder<'_, T> {
+    /// The position of the index that has this order.
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// Whether the largest key comes first.
+    #[must_use]
+    pub fn is_descending(&self) -> bool {
+        self.descending
+    }
+}
+
 /// A query whose names were looked up.
-pub(super) struct Resolved<'q, T> {
-    pub(super) query: &'q Query<T>,
-    pub(super) conditions: Vec<Resolvable<'q, T>>,
-    pub(super) order: Vec<Ordering<'q, T>>,
+pub struct Resolved<'q, T> {
+    pub(crate) query: &'q Query<T>,
+    pub(crate) conditions: Vec<ResolvedCondition<'q, T>>,
+    pub(crate) order: Vec<ResolvedOrder<'q, T>>,
+}
+
+impl<T> std::fmt::Debug for Resolved<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Resolved").field(self.query).finish()
+    }
 }
 
 impl<'q, T: Data> Resolved<'q, T> {
-    pub(super) fn new(admission: &'q Admission<T>, query: &'q Query<T>) -> Result<Self> {
+    /// Looks up every name of a query.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidQuery`].
+    pub fn new(admission: &'q Admission<T>, query: &'q Query<T>) -> Result<Self> {
         if let Some(error) = &query.error {
             return Err(Error::new(ErrorKind::InvalidQuery, error.to_string()));
         }
@@ -84,7 +149,7 @@ impl<'q, T: Data> Resolved<'q, T> {
             .iter()
             .map(|condition| {
                 let (index, reader) = look_up(admission, condition.target(), false)?;
-                Ok(Resolvable {
+                Ok(ResolvedCondition {
                     condition,
                     index,
                     reader,
@@ -111,7 +176,7 @@ impl<'q, T: Data> Resolved<'q, T> {
                     )
                     .with_index(order.target().name().to_owned()));
                 }
-                Ok(Ordering {
+                Ok(ResolvedOrder {
                     index,
                     descending: order.is_descending(),
                     reader,
@@ -133,25 +198,51 @@ impl<'q, T: Data> Resolved<'q, T> {
         })
     }
 
-    /// Whether every condition but the served one, and every filter, holds. Runs user code.
-    pub(super) fn admits(&self, record: &T, served: Option<usize>) -> bool {
+    /// The conditions, all of which must hold.
+    #[must_use]
+    pub fn conditions(&self) -> &[ResolvedCondition<'q, T>] {
+        &self.conditions
+    }
+
+    /// The order's keys, first first; the id comes after the last.
+    #[must_use]
+    pub fn order(&self) -> &[ResolvedOrder<'q, T>] {
+        &self.order
+    }
+
+    /// The keys and the id after which the result begins.
+    #[must_use]
+    pub fn after(&self) -> Option<(&'q [Key], &'q str)> {
+        let cursor = self.query.after.as_ref()?;
+        Some((&cursor.keys, &cursor.id))
+    }
+
+    /// At most so many.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.query.limit.unwrap_or(usize::MAX)
+    }
+
+    /// Whether every condition that is not served already, and every filter, holds. Runs user
+    /// code.
+    pub fn admits(&self, record: &T, is_served: impl Fn(usize) -> bool) -> bool {
         let view = View::new(record);
         self.conditions
             .iter()
             .enumerate()
-            .filter(|(position, _)| Some(*position) != served)
+            .filter(|(position, _)| !is_served(*position))
             .all(|(_, condition)| condition.holds(record, &view))
             && self.query.filters.iter().all(|filter| filter(record))
     }
 
-    /// Whether candidates need no further test.
-    pub(super) fn is_served_by(&self, served: Option<usize>) -> bool {
-        self.query.filters.is_empty()
-            && (0..self.conditions.len()).all(|position| Some(position) == served)
+    /// Whether candidates for which these conditions hold need no further test.
+    pub fn is_served_by(&self, is_served: impl Fn(usize) -> bool) -> bool {
+        self.query.filters.is_empty() && (0..self.conditions.len()).all(is_served)
     }
 
     /// The record's keys in the order. Runs user code.
-    pub(super) fn order_keys(&self, record: &T) -> Vec<Key> {
+    #[must_use]
+    pub fn order_keys(&self, record: &T) -> Vec<Key> {
         let view = View::new(record);
         self.order
             .iter()
@@ -167,7 +258,8 @@ impl<'q, T: Data> Resolved<'q, T> {
     }
 
     /// Compares two places in the order.
-    pub(super) fn compare(&self, a: (&[Key], &str), b: (&[Key], &str)) -> std::cmp::Ordering {
+    #[must_use]
+    pub fn compare(&self, a: (&[Key], &str), b: (&[Key], &str)) -> std::cmp::Ordering {
         for ((order, a), b) in self.order.iter().zip(a.0).zip(b.0) {
             let ordering = if order.descending { b.cmp(a) } else { a.cmp(b) };
             if ordering.is_ne() {
@@ -177,13 +269,13 @@ impl<'q, T: Data> Resolved<'q, T> {
         a.1.as_bytes().cmp(b.1.as_bytes())
     }
 
-    /// What is left to test after the served condition, in words.
-    pub(super) fn residual(&self, served: Option<usize>) -> Vec<String> {
+    /// What is left to test after the served conditions, in words.
+    pub fn residual(&self, is_served: impl Fn(usize) -> bool) -> Vec<String> {
         let conditions = self
             .conditions
             .iter()
             .enumerate()
-            .filter(|(position, _)| Some(*position) != served)
+            .filter(|(position, _)| !is_served(*position))
             .map(|(_, condition)| condition.condition.to_string());
         let filters = self.query.filters.iter().map(|_| "a filter".to_owned());
         conditions.chain(filters).collect()
@@ -200,7 +292,11 @@ fn order_names<T>(query: &Query<T>) -> Vec<(String, bool)> {
 }
 
 /// The cursor after this record in the order of this query.
-pub(crate) fn cursor_after<T: Data>(
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidQuery`].
+pub fn cursor_after<T: Data>(
     admission: &Admission<T>,
     query: &Query<T>,
     record: &T,

@@ -1,0 +1,84 @@
+//! Why a write is refused because of what is there already: the same words on every backend.
+//!
+//! Owns the checks of an [`Expect`] and the error of a taken unique key. Where the records are that
+//! stand in the way is the backend's.
+
+use std::sync::Arc;
+
+use crate::encode::encode;
+use crate::error::{Error, ErrorKind, Result};
+use crate::op::Expect;
+use crate::record::Data;
+
+/// Checks that what is there is what an operation on the record `id` expects.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`] or [`ErrorKind::Conflict`], with what is there.
+pub fn check_expectation<T: Data>(
+    expect: &Expect<T>,
+    id: &str,
+    present: Option<&Arc<T>>,
+) -> Result<()> {
+    let refuse = |kind, message: &'static str| Error::new(kind, message).with_id(id);
+    match (expect, present) {
+        (Expect::Any, _) | (Expect::Absent, None) => Ok(()),
+        (Expect::Absent, Some(present)) => Err(refuse(
+            ErrorKind::AlreadyExists,
+            "a record with this id is there already",
+        )
+        .with_current(Arc::clone(present))),
+        (Expect::Equal(_), None) => Err(refuse(
+            ErrorKind::Conflict,
+            "the record is not there any more",
+        )),
+        (Expect::Equal(read), Some(present)) => {
+            if Arc::ptr_eq(read, present) || same_json(&**read, &**present)? {
+                return Ok(());
+            }
+            Err(refuse(
+                ErrorKind::Conflict,
+                "the record was changed since it was read",
+            )
+            .with_current(Arc::clone(present)))
+        }
+    }
+}
+
+/// Checks that a compare-and-swap is about one record: `read` is the id of what was read.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidId`].
+pub fn check_same_id(read: &str, id: &str) -> Result<()> {
+    if read == id {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidId,
+        "a record cannot change its id: insert the new one and delete the old",
+    )
+    .with_id(id))
+}
+
+/// The record `holder` has a key of the unique index `index` that the record `id` would take.
+#[must_use]
+pub fn unique_violation<T: Data>(id: &str, index: &str, holder: &str, record: Arc<T>) -> Error {
+    Error::new(
+        ErrorKind::UniqueViolation,
+        format!("the record {holder:?} has this key already"),
+    )
+    .with_id(id)
+    .with_index(index)
+    .with_current(record)
+}
+
+/// Whether both are the same JSON: a map that was read anew may have another order.
+fn same_json<T: Data>(a: &T, b: &T) -> Result<bool> {
+    let (a, b) = (encode(a)?, encode(b)?);
+    if a == b {
+        return Ok(true);
+    }
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    Ok(parse(&a).is_some_and(|a| Some(a) == parse(&b)))
+}
