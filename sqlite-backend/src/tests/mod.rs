@@ -1,0 +1,125 @@
+//! Tests of what users cannot reach: syncs that fail, and what is done in which order.
+//!
+//! Owns [`ProbeLog`], which writes down what is done to the log and fails when the test says so.
+
+mod log;
+mod traps;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use larder_core::{Collection, Options};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::log::{Log, LogFile};
+use crate::store::Parts;
+use crate::{SqliteRepository, SqliteStore};
+
+/// What was done to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Did {
+    SyncDir,
+    Sync,
+    FailToSync,
+    Rewrite,
+}
+
+/// What a log is to do, and what it did.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) did: Vec<Did>,
+    /// So many syncs fail from now on.
+    pub(crate) failing: u32,
+    pub(crate) failing_dir: u32,
+    /// The system has lost so many frames since it failed to write them.
+    pub(crate) lost_frames: u64,
+}
+
+/// A real log that does as it is told.
+pub(crate) struct ProbeLog {
+    real: LogFile,
+    script: Arc<Mutex<Script>>,
+}
+
+fn broken() -> io::Error {
+    io::Error::other("as the script says")
+}
+
+impl Log for ProbeLog {
+    fn sync(&self) -> io::Result<()> {
+        let mut script = self.script.lock();
+        if script.failing > 0 {
+            script.failing -= 1;
+            script.did.push(Did::FailToSync);
+            return Err(broken());
+        }
+        script.did.push(Did::Sync);
+        self.real.sync()
+    }
+
+    fn frames(&self) -> io::Result<u64> {
+        self.real.frames()
+    }
+
+    fn rewrite(&self) -> io::Result<u64> {
+        let mut script = self.script.lock();
+        script.did.push(Did::Rewrite);
+        Ok(self.real.rewrite()? - script.lost_frames)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let mut script = self.script.lock();
+        if script.failing_dir > 0 {
+            script.failing_dir -= 1;
+            return Err(broken());
+        }
+        script.did.push(Did::SyncDir);
+        self.real.sync_dir()
+    }
+
+    fn close(&self) {
+        self.real.close();
+    }
+}
+
+/// The real parts, with a log that does as this script says.
+pub(crate) fn probed(script: &Arc<Mutex<Script>>) -> Parts {
+    let script = Arc::clone(script);
+    Parts {
+        log: Box::new(move |path| {
+            Box::new(ProbeLog {
+                real: LogFile::new(path),
+                script: Arc::clone(&script),
+            })
+        }),
+        ..Parts::real()
+    }
+}
+
+pub(crate) fn open(parts: &Parts, dir: &Path) -> (SqliteStore, SqliteRepository<Value>) {
+    let store = SqliteStore::open_with(parts, &dir.join("data.db"), Options::default()).unwrap();
+    let notes = notes(&store);
+    (store, notes)
+}
+
+pub(crate) fn notes(store: &SqliteStore) -> SqliteRepository<Value> {
+    let notes = Collection::named("notes").unique("name").multi("tags");
+    store.collection(notes).unwrap()
+}
+
+pub(crate) fn note(id: &str) -> Value {
+    json!({"id": id, "name": format!("n-{id}"), "tags": ["t", id]})
+}
+
+/// Copies a database and its log, as a crash would leave them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test puts files where it needs them"
+)]
+pub(crate) fn crash(from: &Path, to: &Path) {
+    for name in ["data.db", "data.db-wal"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
