@@ -1,34 +1,27 @@
 //! The configuration of a store, from a file, a URL or code.
 //!
 //! Owns [`StoreConfig`]: strict, so that a misspelt key is an error and not a default. What the
-//! settings mean is [`Options`]; which backend a URL names is `url.rs`.
+//! settings mean is [`Options`]; which backend is meant, and where, is `location.rs`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::url::{Place, StoreUrl};
 use crate::{
-    Collection, Document, Durability, Error, ErrorKind, OnExternalChange, OnInvalid, Options,
-    Result, duration,
+    BackendKind, CollectionConfig, Durability, Error, ErrorKind, OnExternalChange, OnInvalid,
+    Options, Result, config_file, duration,
 };
-
-/// A configuration file above this size is something else.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
-/// So is a schema above this one.
-const MAX_SCHEMA_BYTES: u64 = 16 << 20;
 
 /// The configuration of a store.
 ///
 /// As a `larder.toml`, or any other format that serde reads:
 ///
 /// ```toml
-/// url        = "json:./data"      # or memory:
+/// url        = "json:./data"      # or sqlite:./data.db, or memory:
 /// debounce   = "1s"
 /// durability = "power-loss"       # or "process-crash": nothing is synced
 /// on_invalid = "drop"             # or "reject"
@@ -43,6 +36,15 @@ const MAX_SCHEMA_BYTES: u64 = 16 << 20;
 /// Every setting but the URL may also stand in the URL: `json:./data?debounce=0s`. A setting that
 /// stands in both is an error, and so is a key that does not exist.
 ///
+/// In the place of a URL, a backend and a path may be given; then one word switches the backend:
+///
+/// ```toml
+/// backend = "json"                # or "sqlite", or "memory", which takes no path
+/// path    = "./data"              # a directory for json, a file for sqlite
+/// ```
+///
+/// Switching moves no records: `larder copy` does.
+///
 /// ```
 /// use larder::{Store, StoreConfig};
 /// use std::time::Duration;
@@ -55,9 +57,18 @@ const MAX_SCHEMA_BYTES: u64 = 16 << 20;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StoreConfig {
-    /// Which backend, and where: `json:./data`, `memory:`.
+    /// Which backend, and where: `json:./data`, `sqlite:./data.db`, `memory:`. Empty if
+    /// [`backend`](Self::backend) says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
-    /// How long a write that nobody waits for may stay in memory; default 1 s. See
+    /// Which backend, where there is no [`url`](Self::url).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendKind>,
+    /// Where, for a [`backend`](Self::backend) on disk: the directory of JSON files, or the
+    /// database file. It is taken as it is: no %-escapes, no options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// How long a write that nobody waits for may wait for the disk; default 1 s. See
     /// [`Options::debounce`].
     #[serde(default, with = "duration", skip_serializing_if = "Option::is_none")]
     pub debounce: Option<Duration>,
@@ -67,7 +78,7 @@ pub struct StoreConfig {
     /// What happens to invalid records; default `drop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_invalid: Option<OnInvalid>,
-    /// What happens when someone else changed a file; default `keep-copy`.
+    /// What happens when someone else changed a file; default `keep-copy`. Of JSON files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_external_change: Option<OnExternalChange>,
     /// Open for reading only; default no.
@@ -87,105 +98,6 @@ pub struct StoreConfig {
     pub collections: BTreeMap<String, CollectionConfig>,
 }
 
-/// A collection that is known at run time only.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct CollectionConfig {
-    /// Where the id stands: a field, or a JSON pointer; default `id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The version of the records' form; default 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u32>,
-    /// The JSON Schema: the path of a file (from a configuration file: relative to it).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<PathBuf>,
-    /// Fields with a unique index; several in brackets for a compound one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unique: Vec<IndexConfig>,
-    /// Fields with an index; several in brackets for a compound one, `tags[]` for one entry per
-    /// element of a list.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub indexes: Vec<IndexConfig>,
-}
-
-/// The field or fields of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "an index is a field, or a list of fields")]
-pub enum IndexConfig {
-    /// One field.
-    Field(String),
-    /// The fields of a compound index.
-    Compound(Vec<String>),
-}
-
-impl CollectionConfig {
-    /// The collection of this name that is described here.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if the schema cannot be read.
-    pub fn collection(&self, name: &str) -> Result<Collection<Document>> {
-        let mut collection = Collection::named(name);
-        if let Some(id) = &self.id {
-            collection = collection.id(id);
-        }
-        if let Some(version) = self.version {
-            collection = collection.with_version(version);
-        }
-        if let Some(path) = &self.schema {
-            let text = read_bounded(path, MAX_SCHEMA_BYTES)?;
-            let schema: Value = serde_json::from_str(&text).map_err(|error| {
-                Error::new(ErrorKind::Config, "the schema is not JSON")
-                    .with_path(path)
-                    .with_source(error)
-            })?;
-            collection = collection.schema(schema);
-        }
-        for index in &self.unique {
-            collection = match index {
-                IndexConfig::Field(field) => collection.unique(field),
-                IndexConfig::Compound(fields) => collection.compound_unique(&borrowed(fields)),
-            };
-        }
-        for index in &self.indexes {
-            collection = match index {
-                IndexConfig::Field(field) => match field.strip_suffix("[]") {
-                    Some(list) => collection.multi(list),
-                    None => collection.index(field),
-                },
-                IndexConfig::Compound(fields) => collection.compound(&borrowed(fields)),
-            };
-        }
-        Ok(collection)
-    }
-}
-
-fn borrowed(fields: &[String]) -> Vec<&str> {
-    fields.iter().map(String::as_str).collect()
-}
-
-/// Reads a file that must not be large.
-fn read_bounded(path: &Path, max: u64) -> Result<String> {
-    let fail = |error: std::io::Error| {
-        Error::new(ErrorKind::Config, "the file cannot be read")
-            .with_path(path)
-            .with_source(error)
-    };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(fail)?;
-    file.take(max + 1).read_to_string(&mut text).map_err(fail)?;
-    if text.len() as u64 > max {
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!("the file is larger than {max} bytes; this is not what was meant"),
-        )
-        .with_path(path));
-    }
-    Ok(text)
-}
-
 impl StoreConfig {
     /// The configuration with this URL and defaults for all else.
     pub fn new(url: impl Into<String>) -> Self {
@@ -193,6 +105,26 @@ impl StoreConfig {
             url: url.into(),
             ..Self::default()
         }
+    }
+
+    /// Sets [`backend`](Self::backend), for a configuration without a URL.
+    ///
+    /// ```
+    /// use larder::{BackendKind, StoreConfig};
+    ///
+    /// let config = StoreConfig::default().backend(BackendKind::Json).path("./data");
+    /// ```
+    #[must_use]
+    pub fn backend(mut self, backend: BackendKind) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Sets [`path`](Self::path).
+    #[must_use]
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
     }
 
     /// Sets [`debounce`](Self::debounce).
@@ -231,7 +163,7 @@ impl StoreConfig {
     }
 
     /// Reads a configuration file: TOML if its name ends so (with the feature `toml`), else JSON.
-    /// Paths of schemas are relative to the file, and so is a relative path in the URL.
+    /// Paths of schemas are relative to the file, and so is the store's if it is relative.
     ///
     /// # Errors
     ///
@@ -239,48 +171,23 @@ impl StoreConfig {
     /// is unknown. A file over 1 MB is refused.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = read_bounded(path, MAX_CONFIG_BYTES)?;
-        let mut config = parse(path, &text).map_err(|error| error.with_path(path))?;
+        let mut config = config_file::read(path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         for collection in config.collections.values_mut() {
             if let Some(schema) = &mut collection.schema {
                 *schema = base.join(&*schema);
             }
         }
-        config.rebase(base)?;
+        config.rebase(base).map_err(|error| error.with_path(path))?;
         Ok(config)
-    }
-
-    /// Makes a relative path of the URL relative to a directory.
-    fn rebase(&mut self, base: &Path) -> Result<()> {
-        let url = StoreUrl::parse(&self.url)?;
-        let Place::Json(dir) = url.place else {
-            return Ok(());
-        };
-        if Path::new(&dir).is_absolute() {
-            return Ok(());
-        }
-        let joined = base.join(dir);
-        let joined = joined.to_str().ok_or_else(|| {
-            Error::new(ErrorKind::Config, "the path is not UTF-8").with_path(&joined)
-        })?;
-        let options = self
-            .url
-            .split_once('?')
-            .map(|(_, options)| options.to_owned());
-        self.url = format!("json:{}", joined.replace('%', "%25").replace('?', "%3F"));
-        if let Some(options) = options {
-            self.url = format!("{}?{options}", self.url);
-        }
-        Ok(())
     }
 
     /// The place and the options, with those that stand in the URL.
     pub(crate) fn resolve(
         mut self,
     ) -> Result<(Place, Options, BTreeMap<String, CollectionConfig>)> {
-        let url = StoreUrl::parse(&self.url)?;
-        for (name, value) in &url.options {
+        let StoreUrl { place, options } = self.location()?;
+        for (name, value) in &options {
             self.set(name, value)?;
         }
         let default = Options::default();
@@ -296,7 +203,7 @@ impl StoreConfig {
             flush_attempts: self.flush_attempts.unwrap_or(default.flush_attempts),
             drop_timeout: self.drop_timeout.unwrap_or(default.drop_timeout),
         };
-        Ok((url.place, options, self.collections))
+        Ok((place, options, self.collections))
     }
 
     /// Sets what an option of the URL says.
@@ -343,36 +250,6 @@ impl StoreConfig {
             )
         })
     }
-}
-
-#[cfg(feature = "toml")]
-fn parse(path: &Path, text: &str) -> Result<StoreConfig> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-    {
-        return toml::from_str(text)
-            .map_err(|error| Error::new(ErrorKind::Config, error.to_string().trim().to_owned()));
-    }
-    parse_json(text)
-}
-
-#[cfg(not(feature = "toml"))]
-fn parse(path: &Path, text: &str) -> Result<StoreConfig> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-    {
-        return Err(Error::new(
-            ErrorKind::Config,
-            "TOML is read by builds with the feature `toml` of the crate `larder`",
-        ));
-    }
-    parse_json(text)
-}
-
-fn parse_json(text: &str) -> Result<StoreConfig> {
-    serde_json::from_str(text).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))
 }
 
 impl TryFrom<&str> for StoreConfig {

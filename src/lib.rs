@@ -1,14 +1,19 @@
 //! The facade of Larder: records, stores and the choice of a backend. It owns the re-exports; what
-//! is behind them is in `larder-core` and `larder-json`.
+//! is behind them is in `larder-core`, `larder-json` and `larder-sqlite`.
 //!
 #![doc = include_str!("../README.md")]
 
+mod collection_config;
 mod config;
+mod config_file;
 mod duration;
+mod location;
 mod store;
 mod url;
 
-pub use config::{CollectionConfig, IndexConfig, StoreConfig};
+pub use collection_config::{CollectionConfig, IndexConfig};
+pub use config::StoreConfig;
+pub use location::BackendKind;
 pub use store::{AnyRepository, Store};
 
 pub use larder_core::{
@@ -22,6 +27,7 @@ pub use larder_core::{
 };
 pub use larder_derive::Record;
 pub use larder_json::{Damaged, FileRecord, JsonRepository, JsonStore, RecordFile};
+pub use larder_sqlite::{SqliteRepository, SqliteStore};
 
 /// What most programs need: the traits, the derive, the store.
 pub mod prelude {

@@ -3,16 +3,16 @@
 //! Owns [`Store`]. This is the only place in the project where a backend is chosen.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use larder_core::Backend;
 
-use crate::config::CollectionConfig;
 use crate::url::Place;
 use crate::{
-    Collection, Data, Definition, Document, Error, ErrorKind, Health, HealthWatch, JsonStore,
-    LoadReport, MemoryStore, Quarantined, Record, Repository, Result, StoreConfig, StoreStats,
-    Write,
+    Collection, CollectionConfig, Data, Definition, Document, Error, ErrorKind, Health,
+    HealthWatch, JsonStore, LoadReport, MemoryStore, Quarantined, Record, Repository, Result,
+    SqliteStore, StoreConfig, StoreStats, Write,
 };
 
 /// A repository on any backend, as a store gives it.
@@ -37,6 +37,7 @@ pub struct Store {
 enum Inner {
     Memory(MemoryStore),
     Json(JsonStore),
+    Sqlite(SqliteStore),
 }
 
 impl Store {
@@ -46,7 +47,9 @@ impl Store {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] for a URL or a setting that is wrong; [`ErrorKind::Locked`] if
-    /// another process has it open; [`ErrorKind::Io`].
+    /// another process has a JSON store open, or keeps a database locked; [`ErrorKind::Io`];
+    /// [`ErrorKind::Unrecognized`] and [`ErrorKind::NewerVersion`] for what is no store of this
+    /// program's.
     pub fn open<C>(config: C) -> Result<Self>
     where
         C: TryInto<StoreConfig>,
@@ -57,6 +60,7 @@ impl Store {
             Place::Memory if options.read_only => Inner::Memory(MemoryStore::read_only()),
             Place::Memory => Inner::Memory(MemoryStore::new()),
             Place::Json(dir) => Inner::Json(JsonStore::open(dir, options)?),
+            Place::Sqlite(file) => Inner::Sqlite(SqliteStore::open(file, options)?),
         };
         Ok(Self {
             inner,
@@ -76,7 +80,8 @@ impl Store {
     {
         let (place, ..) = config.try_into()?.resolve()?;
         Ok(match place {
-            Place::Memory => None,
+            // A database has no one owner.
+            Place::Memory | Place::Sqlite(_) => None,
             Place::Json(dir) => JsonStore::holder(dir),
         })
     }
@@ -101,6 +106,7 @@ impl Store {
         Ok(match &self.inner {
             Inner::Memory(store) => Arc::new(store.collection(collection)?),
             Inner::Json(store) => Arc::new(store.collection(collection)?),
+            Inner::Sqlite(store) => Arc::new(store.collection(collection)?),
         })
     }
 
@@ -135,6 +141,7 @@ impl Store {
         match &self.inner {
             Inner::Memory(store) => store,
             Inner::Json(store) => store,
+            Inner::Sqlite(store) => store,
         }
     }
 
@@ -232,6 +239,28 @@ impl Store {
     /// [`ErrorKind::Io`], [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`].
     pub fn purge_quarantine(&self, keys: &[String]) -> Result<u64> {
         self.backend().purge_quarantine(keys)
+    }
+
+    /// Reads an open collection again, all of it and whatever is known to be good, and gives what a
+    /// load finds. Nothing is changed. A database does not read at an open what it knows to be good,
+    /// so this is how to be sure; a collection in memory was read as a whole when it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the collection is not open; [`ErrorKind::Io`].
+    pub fn verify(&self, collection: &str) -> Result<LoadReport> {
+        self.backend().verify(collection)
+    }
+
+    /// Copies the store as it is at this moment, with all its collections, into a new file, if others
+    /// may change it while it is read: a database. `false` if nobody can, and nothing was copied: a
+    /// directory of JSON files is locked while it is open. The copy is not synced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`], and if the file is there already.
+    pub fn snapshot(&self, file: impl AsRef<Path>) -> Result<bool> {
+        self.backend().snapshot(file.as_ref())
     }
 
     /// Counts and sizes.

@@ -1,4 +1,4 @@
-//! Store URLs: `json:./data?debounce=0s`, `memory:`.
+//! Store URLs: `json:./data?debounce=0s`, `sqlite:./data.db`, `memory:`.
 //!
 //! Owns [`StoreUrl`]: splitting a URL into a backend, a place and options. What the options mean is
 //! `config.rs`; opening is `store.rs`.
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::{Error, ErrorKind, Result};
 
 /// The backends of this build, as they stand in a URL.
-const SCHEMES: &str = "json:DIRECTORY, memory:";
+const SCHEMES: &str = "json:DIRECTORY, sqlite:FILE, memory:";
 
 /// Which backend, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Memory,
     /// A directory of JSON files.
     Json(String),
+    /// A database file.
+    Sqlite(String),
 }
 
 /// A URL, taken apart.
@@ -57,12 +59,18 @@ impl StoreUrl {
                     "json: needs a directory, such as json:./data".to_owned(),
                 ));
             }
-            "json" if path.starts_with("//") && !path.starts_with("///") => {
+            "sqlite" if path.is_empty() => {
+                return Err(refuse(
+                    "sqlite: needs a file, such as sqlite:./data.db".to_owned(),
+                ));
+            }
+            "json" | "sqlite" if path.starts_with("//") && !path.starts_with("///") => {
                 return Err(refuse(format!(
-                    "{url:?} names a host; write json:/path or json:./path"
+                    "{url:?} names a host; write {scheme}:/path or {scheme}:./path"
                 )));
             }
             "json" => Place::Json(decode(path.strip_prefix("//").unwrap_or(path))?),
+            "sqlite" => Place::Sqlite(decode(path.strip_prefix("//").unwrap_or(path))?),
             "memory" if path.is_empty() => Place::Memory,
             "memory" => return Err(refuse("memory: takes no path".to_owned())),
             other => {
@@ -103,15 +111,28 @@ mod tests {
             Place::Json("/100%".to_owned())
         );
         assert_eq!(StoreUrl::parse("memory:").unwrap().place, Place::Memory);
+        let url = StoreUrl::parse("sqlite:./my%3Fdata.db?debounce=0s").unwrap();
+        assert_eq!(url.place, Place::Sqlite("./my?data.db".to_owned()));
+        assert_eq!(url.options[0], ("debounce".to_owned(), "0s".to_owned()));
+        assert_eq!(
+            StoreUrl::parse("sqlite:///abs.db").unwrap().place,
+            Place::Sqlite("/abs.db".to_owned())
+        );
     }
 
     #[test]
     fn what_is_no_url_is_told_what_one_looks_like() {
         for (url, says) in [
-            ("./data", "write one of: json:DIRECTORY, memory:"),
+            (
+                "./data",
+                "write one of: json:DIRECTORY, sqlite:FILE, memory:",
+            ),
             ("mongo:x", "no backend \"mongo\""),
             ("json:", "needs a directory"),
             ("json://host/x", "names a host"),
+            ("sqlite:", "needs a file"),
+            ("sqlite://host/x.db", "write sqlite:/path or sqlite:./path"),
+            ("sqlite:%ff", "not UTF-8"),
             ("memory:x", "takes no path"),
             ("json:x?debounce", "has no value"),
         ] {

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use larder::prelude::*;
-use larder::{Document, Durability, ErrorKind, OnInvalid, Query, StoreConfig};
+use larder::{BackendKind, Document, Durability, ErrorKind, OnInvalid, Query, StoreConfig};
 
 fn error_of(json: &str) -> String {
     serde_json::from_str::<StoreConfig>(json)
@@ -39,8 +39,86 @@ fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
     );
     let error = error_of(r#"{"url": "memory:", "debounce": "soon"}"#);
     assert!(error.contains("soon") && error.contains("250ms"), "{error}");
-    let error = error_of(r#"{"debounce": "1s"}"#);
-    assert!(error.contains("url"), "{error}");
+    let error = error_of(r#"{"backend": "postgres", "path": "./data"}"#);
+    assert!(
+        error.contains("postgres") && error.contains("`sqlite`"),
+        "{error}"
+    );
+    let error = error_of(r#"{"backed": "json", "path": "./data"}"#);
+    assert!(
+        error.contains("backed") && error.contains("`backend`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_store_is_named_once_by_a_url_or_by_a_backend_and_a_path() {
+    for (text, says) in [
+        ("{}", "write url = \"json:./data\", or backend = \"json\""),
+        (r#"{"debounce": "1s"}"#, "no store is named"),
+        (r#"{"url": "json:./a", "backend": "json"}"#, "named twice"),
+        (r#"{"url": "json:./a", "path": "./a"}"#, "named twice"),
+        (r#"{"path": "./a"}"#, "write backend = \"json\" or"),
+        (
+            r#"{"backend": "json"}"#,
+            "needs a directory; write path = \"./data\"",
+        ),
+        (
+            r#"{"backend": "sqlite"}"#,
+            "needs a file; write path = \"./data.db\"",
+        ),
+        (
+            r#"{"backend": "json", "path": ""}"#,
+            "backend = \"json\" needs a directory",
+        ),
+        (
+            r#"{"backend": "memory", "path": "./a"}"#,
+            "\"memory\" takes no path",
+        ),
+    ] {
+        let config: StoreConfig = serde_json::from_str(text).unwrap();
+        let error = Store::open(config).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{text}");
+        assert!(error.to_string().contains(says), "{text}: {error}");
+    }
+    let config: StoreConfig = serde_json::from_str(r#"{"backend": "memory"}"#).unwrap();
+    assert_eq!(config, StoreConfig::default().backend(BackendKind::Memory));
+    Store::open(config).unwrap();
+}
+
+#[test]
+fn a_path_is_taken_as_it_is_and_relative_to_the_file_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("larder.json");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write(r#"{"backend": "json", "path": "./da%20ta?x"}"#);
+    let config = StoreConfig::from_file(&file).unwrap();
+    let there = dir.path().join("./da%20ta?x");
+    assert_eq!(
+        config,
+        StoreConfig::default()
+            .backend(BackendKind::Json)
+            .path(&there)
+    );
+    Store::open(config).unwrap().close().wait().unwrap();
+    assert!(there.is_dir());
+
+    // One word, and nothing else.
+    write(r#"{"backend": "sqlite", "path": "./data.db"}"#);
+    let config = StoreConfig::from_file(&file).unwrap();
+    assert_eq!(config.backend, Some(BackendKind::Sqlite));
+    assert_eq!(config.path, Some(dir.path().join("./data.db")));
+    write(r#"{"url": "sqlite:./data.db?debounce=0s"}"#);
+    let config = StoreConfig::from_file(&file).unwrap();
+    let there = dir.path().join("./data.db");
+    assert_eq!(
+        config.url,
+        format!("sqlite:{}?debounce=0s", there.display())
+    );
+
+    write(r#"{"backend": "json"}"#);
+    let error = StoreConfig::from_file(&file).unwrap_err();
+    assert_eq!(error.path(), Some(&*file));
 }
 
 #[test]
@@ -56,9 +134,14 @@ fn a_configuration_survives_its_text_form() {
     assert_eq!(config.drop_timeout, Some(Duration::from_mins(2)));
     assert_eq!(config.durability, Some(Durability::ProcessCrash));
     assert_eq!(config.on_invalid, Some(OnInvalid::Reject));
-    let again: StoreConfig =
-        serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
-    assert_eq!(again, config);
+    let again = |config: &StoreConfig| -> StoreConfig {
+        serde_json::from_str(&serde_json::to_string(config).unwrap()).unwrap()
+    };
+    assert_eq!(again(&config), config);
+    let config = StoreConfig::default()
+        .backend(BackendKind::Sqlite)
+        .path("./data.db");
+    assert_eq!(again(&config), config);
 }
 
 #[test]

@@ -66,17 +66,29 @@ fn everywhere<T: Handled>(history: &[Move]) {
     assert_eq!(refusals, on_disk);
     file_holds(dir.path(), &reference);
     // What was written as one form is read as every other.
-    reread::<Rec>(dir.path(), &reference);
-    reread::<Value>(dir.path(), &reference);
-    reread::<Document>(dir.path(), &reference);
+    let json = json(dir.path());
+    reread::<Rec>(&json, &reference);
+    reread::<Value>(&json, &reference);
+    reread::<Document>(&json, &reference);
+
+    let sqlite = sqlite(dir.path());
+    let (reference, in_database) = Runner::<T>::open(&sqlite).run(history);
+    assert_eq!(refusals, in_database);
+    reread::<Rec>(&sqlite, &reference);
+    reread::<Value>(&sqlite, &reference);
+    reread::<Document>(&sqlite, &reference);
 }
 
 fn json(dir: &std::path::Path) -> String {
     format!("json:{}", dir.to_str().unwrap())
 }
 
-fn reread<T: Handled>(dir: &std::path::Path, reference: &reference::Reference) {
-    let store = Store::open(json(dir)).unwrap();
+fn sqlite(dir: &std::path::Path) -> String {
+    format!("sqlite:{}/data.db", dir.to_str().unwrap())
+}
+
+fn reread<T: Handled>(url: &str, reference: &reference::Reference) {
+    let store = Store::open(url).unwrap();
     let repo = store.collection(T::collection()).unwrap();
     let found = repo.find(Query::all()).unwrap();
     assert!(
@@ -118,10 +130,11 @@ fn on_each(test: impl Fn(&str)) {
     test("memory:");
     for debounce in ["0s", "5ms", "1h"] {
         let dir = tempfile::tempdir().unwrap();
-        test(&format!(
-            "{}?debounce={debounce}&durability=process-crash",
-            json(dir.path())
-        ));
+        for place in [json(dir.path()), sqlite(dir.path())] {
+            test(&format!(
+                "{place}?debounce={debounce}&durability=process-crash"
+            ));
+        }
     }
 }
 

@@ -49,6 +49,15 @@ pub(crate) enum Command {
     /// Validates every record and every index of a store; writes nothing
     #[command(long_about = help::CHECK, after_long_help = help::CHECK_AFTER)]
     Check(StoreArgs),
+    /// Copies a store into another, on the same backend or another one, and verifies the copy
+    #[command(long_about = help::COPY, after_long_help = help::COPY_AFTER)]
+    Copy(CopyArgs),
+    /// Writes a store into one file, and verifies it
+    #[command(long_about = help::BACKUP, after_long_help = help::BACKUP_AFTER)]
+    Backup(BackupArgs),
+    /// Copies a backup into a store, and verifies it
+    #[command(long_about = help::RESTORE, after_long_help = help::RESTORE_AFTER)]
+    Restore(RestoreArgs),
     /// Lists, shows, restores and purges rejected records
     #[command(subcommand, long_about = help::QUARANTINE, after_long_help = help::QUARANTINE_AFTER)]
     Quarantine(QuarantineCommand),
@@ -60,7 +69,7 @@ pub(crate) enum Command {
 /// A store.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// Store URL (json:./data), or a configuration file (larder.toml)
+    /// Store URL (json:./data, sqlite:./data.db), or a configuration file
     #[arg(value_name = "URL")]
     pub(crate) url: String,
 }
@@ -68,7 +77,7 @@ pub(crate) struct StoreArgs {
 /// A collection of a store.
 #[derive(Debug, Args)]
 pub(crate) struct CollectionArgs {
-    /// Store URL (json:./data), or a configuration file (larder.toml)
+    /// Store URL (json:./data, sqlite:./data.db), or a configuration file
     #[arg(value_name = "URL")]
     pub(crate) url: String,
 
@@ -83,7 +92,7 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
 
-    /// Store URL (json:./data), or a configuration file (larder.toml)
+    /// Store URL (json:./data, sqlite:./data.db), or a configuration file
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
 
@@ -223,6 +232,51 @@ pub(crate) struct FindArgs {
     /// Columns of the table, such as id,status,workflowState.status
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyArgs {
+    /// Store to copy: URL (json:./data, sqlite:./data.db), or a configuration file
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+
+    /// Store to copy into: URL (json:./data, sqlite:./data.db), or a configuration file
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+
+    /// Replaces the collections of FROM where TO has them
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// Store URL (json:./data, sqlite:./data.db), or a configuration file
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// File that is to be the backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// Replaces a file that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// File that `larder backup` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// Store to copy into: URL (json:./data, sqlite:./data.db), or a configuration file
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Replaces the collections of the backup where the store has them
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, Subcommand)]

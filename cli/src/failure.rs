@@ -49,6 +49,13 @@ pub(crate) enum Failure {
         /// Why.
         error: io::Error,
     },
+    /// Something else could not be done with a file.
+    File {
+        /// What.
+        what: String,
+        /// Why.
+        error: io::Error,
+    },
     /// The answer could not be written.
     Write(io::Error),
     /// The request makes no sense.
@@ -110,6 +117,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::Read { what, .. } => write!(f, "cannot read {what}"),
+            Self::File { what, .. } => write!(f, "cannot {what}"),
             Self::Write(_) => f.write_str("cannot write to standard output"),
             Self::Request(message) => f.write_str(message),
         }
@@ -120,7 +128,7 @@ impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Store(error) => error.source(),
-            Self::Read { error, .. } | Self::Write(error) => Some(error),
+            Self::Read { error, .. } | Self::File { error, .. } | Self::Write(error) => Some(error),
             Self::Request(_) => None,
         }
     }

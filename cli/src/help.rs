@@ -5,9 +5,10 @@
 pub(crate) const LARDER: &str = "\
 Looks into, fills and mends the stores of Larder.
 
-A store is named by a URL (json:./data) or by the path of a configuration file (larder.toml). \
-Commands that only read may run side by side; a command that writes needs the store for itself, \
-and says who has it if it cannot have it.
+A store is named by a URL (json:./data for a directory of JSON files, sqlite:./data.db for a \
+database file) or by the path of a configuration file (larder.toml). \
+Commands that only read may run side by side. A command that writes needs a store of JSON files for \
+itself, and says who has it if it cannot have it; a database may be open elsewhere meanwhile.
 
 Data goes to standard output, messages go to standard error. With --json, data is JSON.";
 
@@ -20,7 +21,8 @@ Exit status:
 Examples:
   larder import sessions.json --to json:./data --collection sessions --schema session.schema.json
   larder find json:./data sessions --where status=open --order-by createdAt --desc --limit 20
-  larder check json:./data
+  larder check sqlite:./data.db
+  larder copy json:./data sqlite:./data.db
 
 `larder help COMMAND` says more about each.";
 
@@ -158,6 +160,77 @@ Examples:
   larder check json:./data
   larder check larder.toml --json | jq '.collections[].issues'";
 
+pub(crate) const COPY: &str = "\
+Copies a store into another: all collections with their definitions, all records to the letter, and \
+what is in quarantine. This is how a backend is switched, in either direction. FROM is only read, \
+and stays as it is.
+
+When all is written TO is closed, opened again, and read to the end. Of each collection a line tells \
+the number of records, a digest over their exact text in id order, and whether TO has the same \
+('verified'). The same records have the same digest on every backend, so two stores can be compared \
+by eye.
+
+TO is created if it is not there. If there are records in it, or in its quarantine, nothing is done, \
+unless --overwrite is given: then the collections that FROM has are replaced, with their quarantine, \
+and all others stay as they are. A copy that fails or is interrupted may leave a part in TO, never a \
+change in FROM: mend the cause and copy again with --overwrite.
+
+A record that cannot be loaded from FROM is in TO's quarantine, with its exact bytes, and in no \
+collection; the status is then 1, as it is for an export.
+
+To switch, stop the program, copy, name TO in its configuration, and start it; keep FROM until you \
+are content.";
+
+pub(crate) const COPY_AFTER: &str = "\
+Exit status: 0; 1 if records of FROM cannot be loaded, or TO is not what was copied; 2 if it could \
+not run, or not to its end.
+
+Examples:
+  larder copy json:./data sqlite:./data.db
+  larder copy sqlite:./data.db json:./data-again
+  larder copy larder.toml sqlite:./data.db --overwrite
+  larder copy json:./data sqlite:./data.db --json | jq '.collections[] | {name, digest}'";
+
+pub(crate) const BACKUP: &str = "\
+Writes everything that is in a store (collections, definitions, records, quarantine) into one file, \
+whatever the backend of the store is. A database may be written to meanwhile; the backup is what it was \
+at one moment.
+
+The file is a store of its own: sqlite:FILE can be given to every command. It is made beside FILE \
+under another name, opened again and read to the end as `larder copy` does, and only then moved to \
+its name, whole and durable. Until then a FILE that is there stays as it is. Nobody but its owner may \
+read it. A database at FILE that somebody has open is not replaced.
+
+A record that cannot be loaded from the store is in the backup's quarantine; the backup is made, and \
+the status is then 1.";
+
+pub(crate) const BACKUP_AFTER: &str = "\
+Exit status: 0; 1 if records of the store cannot be loaded, or the backup could not be verified and \
+was not made; 2 if it could not run.
+
+Examples:
+  larder backup json:./data backup.db
+  larder backup larder.toml backups/$(date +%F).db
+  larder backup sqlite:./data.db /mnt/nightly.db --overwrite
+  larder find sqlite:backup.db sessions --where status=open";
+
+pub(crate) const RESTORE: &str = "\
+Copies a backup into a store, of whatever backend, and verifies it: `larder copy sqlite:FILE URL`, \
+with the same rules. The backup stays as it is.
+
+The store is created if it is not there. If there are records in it, or in its quarantine, nothing \
+is done, unless --overwrite is given: then the collections of the backup are replaced, with their \
+quarantine, and all others stay as they are.";
+
+pub(crate) const RESTORE_AFTER: &str = "\
+Exit status: 0; 1 if records of the backup cannot be loaded, or the store is not what was copied; 2 \
+if it could not run, or not to its end.
+
+Examples:
+  larder restore backup.db json:./data
+  larder restore backup.db sqlite:./data.db --overwrite
+  larder restore backup.db json:./look-into-it";
+
 pub(crate) const QUARANTINE: &str = "\
 Lists, shows, restores and purges rejected records.
 
@@ -201,9 +274,13 @@ pub(crate) const STATS: &str = "\
 Counts and sizes of a store: backend, place, collections with records, bytes and indexes (with the \
 number of different keys of each), quarantine, and when it was last written.
 
-While another process has the store open for writing, only who that is can be told.";
+While another process has a store of JSON files open for writing, only who that is can be told. Of a \
+database the bytes are those of its file and, if it is there, of its log (-wal): how many a collection \
+has, when it was written and who has it open is not known. What is not known is left out, or null with \
+--json.";
 
 pub(crate) const STATS_AFTER: &str = "\
 Examples:
   larder stats json:./data
-  larder stats json:./data --json | jq .holder";
+  larder stats json:./data --json | jq .holder
+  larder stats sqlite:./data.db";

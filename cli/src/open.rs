@@ -3,14 +3,17 @@
 //! Owns [`Place`]: telling a URL from a configuration file, and what a command adds to the
 //! configuration (reading only, no waiting window). Opening itself is the library's.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::error::Error as _;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
 use larder::{
-    AnyRepository, Document, Error, OnInvalid, Repository as _, Store, StoreConfig, StoreStats,
+    AnyRepository, BackendKind, Document, Error, OnInvalid, Repository as _, Store, StoreConfig,
+    StoreStats,
 };
 
 use crate::failure::Failure;
@@ -18,6 +21,9 @@ use crate::output::{counted, note};
 
 /// How a URL may begin; anything else may be a file.
 const SCHEMES: [&str; 3] = ["json:", "memory:", "sqlite:"];
+
+/// How the file of a database begins.
+const DATABASE: &[u8; 16] = b"SQLite format 3\0";
 
 /// How long a failing command tries to make durable what it wrote.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,7 +40,11 @@ impl Place {
     pub(crate) fn parse(typed: &str) -> Result<Self, Failure> {
         let path = Path::new(typed);
         let has_scheme = SCHEMES.iter().any(|scheme| typed.starts_with(scheme));
-        let config = if !has_scheme && path.is_file() {
+        let config = if !has_scheme && is_database(path) {
+            return Err(Failure::Request(format!(
+                "{typed:?} is a database; if it is a store, write sqlite:{typed}"
+            )));
+        } else if !has_scheme && path.is_file() {
             StoreConfig::from_file(path)?
         } else if !has_scheme && path.is_dir() {
             return Err(Failure::Request(format!(
@@ -49,6 +59,25 @@ impl Place {
         })
     }
 
+    /// The store in a database file, whatever that is called.
+    pub(crate) fn of_file(file: &Path) -> Self {
+        let config = StoreConfig::default();
+        Self {
+            config: config.backend(BackendKind::Sqlite).path(file),
+            typed: format!("sqlite:{}", file.display()),
+        }
+    }
+
+    /// The same store in another place: a copy of it in a database file.
+    pub(crate) fn moved_to(&self, file: &Path) -> Self {
+        let mut moved = self.clone();
+        let moved_file = Self::of_file(file).config;
+        moved.config.url = moved_file.url;
+        moved.config.backend = moved_file.backend;
+        moved.config.path = moved_file.path;
+        moved.with_on_invalid(self.on_invalid())
+    }
+
     /// What was typed, for messages.
     pub(crate) fn typed(&self) -> &str {
         &self.typed
@@ -57,6 +86,15 @@ impl Place {
     /// The configuration.
     pub(crate) fn config(&self) -> &StoreConfig {
         &self.config
+    }
+
+    /// Backend and place, for people.
+    pub(crate) fn url(&self) -> Cow<'_, str> {
+        match (self.config.backend, &self.config.path) {
+            (Some(backend), Some(path)) => format!("{backend}:{}", path.display()).into(),
+            (Some(backend), None) => format!("{backend}:").into(),
+            (None, _) => self.config.url.as_str().into(),
+        }
     }
 
     /// What is configured for invalid records, by file or URL.
@@ -157,6 +195,25 @@ impl Place {
     }
 }
 
+/// Whether there is a file that begins as a database does.
+fn is_database(path: &Path) -> bool {
+    let mut start = [0; DATABASE.len()];
+    path.is_file()
+        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
+        && start == *DATABASE
+}
+
+/// The path of a file, where a URL might be typed by mistake.
+pub(crate) fn file_name(typed: &str) -> Result<&Path, Failure> {
+    match SCHEMES.iter().find(|scheme| typed.starts_with(*scheme)) {
+        Some(scheme) => Err(Failure::Request(format!(
+            "{typed:?} is a URL, and a file is wanted: leave out {scheme}, or write ./{typed} if \
+             that is its name"
+        ))),
+        None => Ok(Path::new(typed)),
+    }
+}
+
 fn is_not_found(error: &Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -202,6 +259,20 @@ mod tests {
         place.drop_url_option("debounce");
         assert_eq!(place.config.url, "json:./x");
         assert_eq!(place.on_invalid(), OnInvalid::Reject);
+    }
+
+    #[test]
+    fn a_place_is_told_as_a_url_however_it_was_said() {
+        let place = Place::parse("json:./x?debounce=0s").unwrap();
+        assert_eq!(place.url(), "json:./x?debounce=0s");
+        assert_eq!(Place::of_file(Path::new("./a.db")).url(), "sqlite:./a.db");
+    }
+
+    #[test]
+    fn a_file_is_not_a_url() {
+        assert_eq!(file_name("./a.db").unwrap(), Path::new("./a.db"));
+        let refused = file_name("sqlite:./a.db").unwrap_err();
+        assert!(refused.to_string().contains("leave out sqlite:"));
     }
 
     #[test]

@@ -314,6 +314,9 @@ fn help_teaches_and_usage_errors_are_2() {
         "count",
         "find",
         "check",
+        "copy",
+        "backup",
+        "restore",
         "quarantine",
         "stats",
     ] {

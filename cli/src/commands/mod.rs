@@ -2,7 +2,9 @@
 //!
 //! Owns which file a command is in, and what several of them share.
 
+mod backup;
 mod check;
+mod copy;
 mod count;
 mod delete;
 mod export;
@@ -11,6 +13,7 @@ mod get;
 mod import;
 mod put;
 mod quarantine;
+mod restore;
 mod stats;
 
 use std::io::Read as _;
@@ -30,6 +33,9 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Outcome {
         Command::Count(args) => count::run(&args, out),
         Command::Find(args) => find::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Copy(args) => copy::run(&args, out),
+        Command::Backup(args) => backup::run(&args, out),
+        Command::Restore(args) => restore::run(&args, out),
         Command::Quarantine(command) => quarantine::run(command, out),
         Command::Stats(args) => stats::run(&args, out),
     }

@@ -1,7 +1,10 @@
 //! `larder stats`.
 //!
-//! Owns the forms in which counts and sizes are shown; gathering them is the library's.
+//! Owns the forms in which counts and sizes are shown, and the sizes of the files of a database.
+//! Everything else is gathered by the library.
 
+use std::fs;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use larder::{CollectionStats, ErrorKind, Repository as _, Store, StoreStats};
@@ -24,10 +27,11 @@ pub(super) fn run(args: &StoreArgs, out: &mut Output) -> Outcome {
     for (name, error) in &failures {
         note(format_args!("{name:?} cannot be opened: {error}"));
     }
+    let sizes = Sizes::of(&stats);
     if out.is_json() {
-        out.value(&as_json(&stats, &collections, &failures))?;
+        out.value(&as_json(&stats, &sizes, &collections, &failures))?;
     } else {
-        show(&stats, &collections, out)?;
+        show(&stats, &sizes, &collections, out)?;
     }
     Ok(Verdict::of(!failures.is_empty()))
 }
@@ -37,7 +41,7 @@ fn held(place: &Place, error: &larder::Error, out: &mut Output) -> Outcome {
     let Some(holder) = place.holder()? else {
         return Err(Failure::Store(error.clone()));
     };
-    let url = &place.config().url;
+    let url = place.url();
     if out.is_json() {
         out.value(&json!({ "url": url, "held": true, "holder": holder }))?;
     } else {
@@ -48,6 +52,35 @@ fn held(place: &Place, error: &larder::Error, out: &mut Output) -> Outcome {
         ));
     }
     Ok(Verdict::Clean)
+}
+
+/// Whether the backend can tell who holds the store and when it was last written.
+fn is_of_files(stats: &StoreStats) -> bool {
+    stats.backend == "json"
+}
+
+/// The sizes of the files of a database.
+#[derive(Debug, Default)]
+struct Sizes {
+    database: Option<u64>,
+    /// What was written last and is not in the database yet.
+    log: Option<u64>,
+}
+
+impl Sizes {
+    /// No file is opened for it: to close one would take from SQLite the locks of this process.
+    fn of(stats: &StoreStats) -> Self {
+        let Some(path) = stats.path.as_deref().filter(|_| stats.backend == "sqlite") else {
+            return Self::default();
+        };
+        let size = |path: &Path| fs::metadata(path).ok().map(|meta| meta.len());
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Self {
+            database: size(path),
+            log: size(Path::new(&log)),
+        }
+    }
 }
 
 type Failed = Vec<(String, larder::Error)>;
@@ -67,7 +100,13 @@ fn collections(place: &Place, store: &Store, stats: &StoreStats) -> (Vec<Collect
     (counted, failures)
 }
 
-fn as_json(stats: &StoreStats, collections: &[CollectionStats], failures: &Failed) -> Value {
+/// What the backend cannot tell is null.
+fn as_json(
+    stats: &StoreStats,
+    sizes: &Sizes,
+    collections: &[CollectionStats],
+    failures: &Failed,
+) -> Value {
     let collections: Vec<Value> = collections
         .iter()
         .map(|collection| {
@@ -93,15 +132,19 @@ fn as_json(stats: &StoreStats, collections: &[CollectionStats], failures: &Faile
     json!({
         "backend": stats.backend,
         "path": stats.path,
+        "bytes": sizes.database,
+        "log_bytes": sizes.log,
         "collections": collections,
         "quarantined": stats.quarantined,
-        "held": stats.holder.is_some(),
+        "held": is_of_files(stats).then_some(stats.holder.is_some()),
         "holder": stats.holder,
     })
 }
 
+/// What the backend cannot tell is left out.
 fn show(
     stats: &StoreStats,
+    sizes: &Sizes,
     collections: &[CollectionStats],
     out: &mut Output,
 ) -> Result<(), Failure> {
@@ -109,36 +152,47 @@ fn show(
     if let Some(path) = &stats.path {
         out.line(format_args!("path         {}", path.display()))?;
     }
+    if let Some(bytes) = sizes.database {
+        out.line(format_args!("bytes        {bytes}"))?;
+    }
+    if let Some(bytes) = sizes.log {
+        out.line(format_args!("log bytes    {bytes}"))?;
+    }
     out.line(format_args!("quarantine   {}", stats.quarantined))?;
-    out.line(format_args!(
-        "held by      {}",
-        stats.holder.as_deref().unwrap_or("nobody")
-    ))?;
-    let written = collections
-        .iter()
-        .filter_map(|collection| collection.written)
-        .max();
-    let written = written.and_then(utc).unwrap_or_else(|| "never".to_owned());
-    out.line(format_args!("last written {written}"))?;
+    if is_of_files(stats) {
+        let holder = stats.holder.as_deref().unwrap_or("nobody");
+        out.line(format_args!("held by      {holder}"))?;
+        let written = collections
+            .iter()
+            .filter_map(|collection| collection.written)
+            .max()
+            .and_then(utc)
+            .unwrap_or_else(|| "never".to_owned());
+        out.line(format_args!("last written {written}"))?;
+    }
     if collections.is_empty() {
         return Ok(());
     }
     out.line("")?;
+    let files = is_of_files(stats);
     let rows = collections
         .iter()
         .map(|collection| {
-            vec![
-                collection.name.clone(),
-                collection.records.to_string(),
-                collection
-                    .bytes
-                    .map(|bytes| bytes.to_string())
-                    .unwrap_or_default(),
-                collection.written.and_then(utc).unwrap_or_default(),
-            ]
+            let mut row = vec![collection.name.clone(), collection.records.to_string()];
+            if files {
+                let bytes = collection.bytes.map(|bytes| bytes.to_string());
+                row.push(bytes.unwrap_or_default());
+                row.push(collection.written.and_then(utc).unwrap_or_default());
+            }
+            row
         })
         .collect();
-    out.table(&["collection", "records", "bytes", "written"], rows)?;
+    let header: &[&str] = if files {
+        &["collection", "records", "bytes", "written"]
+    } else {
+        &["collection", "records"]
+    };
+    out.table(header, rows)?;
     let indexes: Vec<Vec<String>> = collections
         .iter()
         .flat_map(|collection| {

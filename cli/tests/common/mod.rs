@@ -46,6 +46,11 @@ impl Case {
         name
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a file of a test is no store")]
+    pub(crate) fn remove(&self, file: &str) {
+        std::fs::remove_file(self.path(file)).unwrap();
+    }
+
     pub(crate) fn read(&self, file: &str) -> Vec<u8> {
         std::fs::read(self.path(file)).unwrap()
     }

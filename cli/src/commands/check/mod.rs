@@ -7,7 +7,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
-use larder::{Issue, OnInvalid, Repository as _, Store};
+use larder::{Issue, OnInvalid, Store};
 use serde::{Serialize, Serializer};
 
 use crate::args::StoreArgs;
@@ -93,7 +93,7 @@ fn check(store: &Store, name: String, quarantined: usize) -> Checked {
         quarantined,
     };
     let opened = store.documents(&checked.name).and_then(|repository| {
-        let report = repository.load_report();
+        let report = store.verify(&checked.name)?;
         checked.records = report.records();
         checked.dropped = report.dropped();
         checked.issues = report.issues().to_vec();
