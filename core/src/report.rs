@@ -4,13 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::issue::{Issue, IssueKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::issue::{Action, Issue, IssueKind};
+use crate::options::OnInvalid;
 
 /// How many issues of one load are logged one by one; the rest is one line with a count.
 const LOGGED_ISSUES: usize = 20;
+
+/// How many issues the error of a rejected load names.
+const NAMED_ISSUES: usize = 5;
 
 /// What opening a store or a collection found.
 ///
@@ -88,6 +94,35 @@ impl LoadReport {
                 self.issues.len() - LOGGED_ISSUES
             );
         }
+    }
+
+    /// Fails if records left the view and that is to refuse the load. It names the first of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Rejected`].
+    pub fn check(&self, on_invalid: OnInvalid, path: &Path) -> Result<()> {
+        let is_bad = |issue: &&Issue| matches!(issue.action(), Action::Dropped | Action::Salvaged);
+        let bad: Vec<&Issue> = self.issues.iter().filter(is_bad).collect();
+        if bad.is_empty() || on_invalid != OnInvalid::Reject {
+            return Ok(());
+        }
+        let named: Vec<String> = bad
+            .iter()
+            .take(NAMED_ISSUES)
+            .map(ToString::to_string)
+            .collect();
+        let more = if bad.len() > NAMED_ISSUES {
+            "; and more"
+        } else {
+            ""
+        };
+        let message = format!(
+            "{} records cannot be loaded; nothing was touched: {}{more}",
+            bad.len(),
+            named.join("; ")
+        );
+        Err(Error::new(ErrorKind::Rejected, message).with_path(path))
     }
 
     /// How many issues there are of a kind.

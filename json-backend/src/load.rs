@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use larder_core::backend::{Admission, Loaded, Loader, Loser, Rejection};
 use larder_core::{
-    Action, Data, Error, ErrorKind, Issue, IssueKind, OnInvalid, Options, Position, Quarantined,
+    Action, Data, Error, Issue, IssueKind, LoadReport, Options, Position, Quarantined,
 };
 
 use crate::disk::{Contents, Disk, Identity};
@@ -20,14 +20,11 @@ use crate::scan::{Expected, Kind, Scan, Span, scan};
 /// Above this size a warning says what each flush costs.
 pub(crate) const LARGE_FILE: u64 = 64 << 20;
 
-/// How many issues the error of a rejected load names.
-const NAMED_ISSUES: usize = 5;
-
 /// A collection as it was found.
 pub(crate) struct Found<T> {
     pub(crate) loaded: Loaded<T, Span>,
     pub(crate) image: Image,
-    pub(crate) issues: Vec<Issue>,
+    pub(crate) report: LoadReport,
     /// Rejected bytes, to be kept before the file is written over.
     pub(crate) quarantine: Vec<Quarantined>,
     /// The whole file, to be copied aside before it is written over, if it could not be parsed.
@@ -53,7 +50,7 @@ pub(crate) fn load<T: Data>(
             return Ok(Found {
                 loaded: loader.finish(),
                 image: Image::empty(),
-                issues: Vec::new(),
+                report: LoadReport::default(),
                 quarantine: Vec::new(),
                 original: None,
                 identity: None,
@@ -97,9 +94,8 @@ pub(crate) fn load<T: Data>(
         unparsed,
         ..
     } = finder;
-    if options.on_invalid == OnInvalid::Reject {
-        check_rejected(path, &issues)?;
-    }
+    let report = LoadReport::new(filled.kept.len() as u64, issues);
+    report.check(options.on_invalid, path)?;
     let original = unparsed.then(|| bytes.clone());
     let records = filled
         .kept
@@ -109,7 +105,7 @@ pub(crate) fn load<T: Data>(
     Ok(Found {
         loaded: filled,
         image,
-        issues,
+        report,
         quarantine,
         original,
         identity: Some(identity),
@@ -132,30 +128,6 @@ fn check_header(path: &Path, scan: &Scan, known: u32) -> Result<(), JsonError> {
         }
         _ => Ok(()),
     }
-}
-
-fn check_rejected(path: &Path, issues: &[Issue]) -> Result<(), Error> {
-    let bad: Vec<&Issue> = issues
-        .iter()
-        .filter(|issue| matches!(issue.action(), Action::Dropped | Action::Salvaged))
-        .collect();
-    if bad.is_empty() {
-        return Ok(());
-    }
-    let mut message = format!(
-        "{} records cannot be loaded; nothing was touched: ",
-        bad.len()
-    );
-    let named: Vec<String> = bad
-        .iter()
-        .take(NAMED_ISSUES)
-        .map(ToString::to_string)
-        .collect();
-    message.push_str(&named.join("; "));
-    if bad.len() > NAMED_ISSUES {
-        message.push_str("; and more");
-    }
-    Err(Error::new(ErrorKind::Rejected, message).with_path(path))
 }
 
 /// What is wrong with a file, as it comes up.

@@ -249,8 +249,8 @@ impl Shared {
         }
 
         let found = load(&*self.disk, &names.records(), &admission, &self.options)?;
-        let report = LoadReport::new(found.loaded.kept.len() as u64, found.issues);
-        let table = Arc::new(found.loaded.into_table(Arc::clone(&self.journal), report));
+        let table = found.loaded;
+        let table = Arc::new(table.into_table(Arc::clone(&self.journal), found.report));
         let report = Arc::clone(table.report());
         match &self.access {
             Access::Read(access) => access.rejected.lock().extend(found.quarantine),

@@ -7,10 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use larder_core::backend::{Admission, Rejection};
-use larder_core::{
-    Action, Data, Error, ErrorKind, Issue, IssueKind, Key, LoadReport, OnInvalid, Position,
-    Quarantined,
-};
+use larder_core::{Action, Data, Issue, IssueKind, Key, LoadReport, Position, Quarantined};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -23,9 +20,6 @@ use crate::shape::Shape;
 
 /// So many rows are read at once: they are changed while the next are not read yet.
 const BATCH: usize = 256;
-
-/// How many issues the error of a rejected load names.
-const NAMED_ISSUES: usize = 5;
 
 /// What is to be read and written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,38 +92,6 @@ pub(crate) fn adopt<T: Data>(
         }
     }
     Ok(LoadReport::new(adoption.kept, adoption.issues))
-}
-
-/// Fails if records were dropped and the store is configured to refuse that.
-pub(crate) fn check_policy(
-    report: &LoadReport,
-    path: &Path,
-    on_invalid: OnInvalid,
-) -> Result<(), Error> {
-    let bad: Vec<&Issue> = report
-        .issues()
-        .iter()
-        .filter(|issue| issue.action() == Action::Dropped)
-        .collect();
-    if bad.is_empty() || on_invalid != OnInvalid::Reject {
-        return Ok(());
-    }
-    let named: Vec<String> = bad
-        .iter()
-        .take(NAMED_ISSUES)
-        .map(ToString::to_string)
-        .collect();
-    let more = if bad.len() > NAMED_ISSUES {
-        "; and more"
-    } else {
-        ""
-    };
-    let message = format!(
-        "{} records cannot be loaded; nothing was touched: {}{more}",
-        bad.len(),
-        named.join("; ")
-    );
-    Err(Error::new(ErrorKind::Rejected, message).with_path(path))
 }
 
 struct Adoption<'a, T> {

@@ -11,7 +11,7 @@ use larder_core::backend::Admission;
 use larder_core::{Data, Error, LoadReport, OnInvalid};
 use rusqlite::Connection;
 
-use crate::adopt::{Scope, adopt, check_policy};
+use crate::adopt::{Scope, adopt};
 use crate::connection::is_store;
 use crate::ddl;
 use crate::definition::{self, Kept};
@@ -214,7 +214,7 @@ impl<T: Data> Wanted<'_, T> {
             None => LoadReport::default(),
             Some(scope) => adopt(connection, self.path, self.admission, &shape, scope)?,
         };
-        check_policy(&report, self.path, self.on_invalid)?;
+        report.check(self.on_invalid, self.path)?;
         shape.sweep(connection)?;
         if rebuilds || !watched {
             run(layout

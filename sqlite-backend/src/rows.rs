@@ -132,7 +132,7 @@ impl<T: Data> Rows<T> {
             None => {
                 let (mirrored, _) = rows.mirror.read(rows.database.path())?;
                 let report = Arc::clone(mirrored.table.report());
-                crate::adopt::check_policy(&report, rows.database.path(), on_invalid)?;
+                report.check(on_invalid, rows.database.path())?;
                 rows.report = report;
                 rows.findings.rejected(mirrored.rejected);
             }
