@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larder_core::backend::{Admitted, check_expectation, check_same_id, encode, unique_violation};
-use larder_core::{Data, Error, Expect, LoadReport, Result};
+use larder_core::{Data, Error, Expect, Result};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -66,8 +66,6 @@ pub(crate) struct Change<T> {
 /// What a transaction did.
 pub(crate) struct Done<T> {
     pub(crate) changes: Vec<Change<T>>,
-    /// What was found wrong on the way, with rows of others.
-    pub(crate) found: LoadReport,
     /// Whether anything was changed.
     pub(crate) changed: bool,
 }
@@ -95,10 +93,7 @@ impl<T: Data> Act<'_, T> {
         ops: &[Ready<T>],
         impossible: Option<Error>,
     ) -> Result<(), Halt> {
-        if let Some(found) = self.rows.catch_up(connection, self.shape)? {
-            self.done.found = found;
-            self.done.changed = true;
-        }
+        self.rows.catch_up(connection, self.shape)?;
         for op in ops {
             match op {
                 Ready::Put {

@@ -61,7 +61,6 @@ impl<T: Data> Work<T> {
             shape: &shape,
             done: Done {
                 changes: Vec::with_capacity(self.ops.len()),
-                found: LoadReport::default(),
                 changed: false,
             },
             ahead: HashMap::new(),
@@ -131,6 +130,9 @@ fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<
             (Turnout::Refused, Some(Err(Halt::Unreadable(id)))) => {
                 found.merge(&rows.in_turn(|| rows.adopt(Some(&id)))?);
             }
+            (Turnout::Refused, Some(Err(Halt::Unverified))) => {
+                found.merge(&rows.in_turn(|| rows.adopt(None))?);
+            }
             (Turnout::Refused, Some(Err(Halt::Reshaped))) => rows.reshape()?,
             (Turnout::Alone, _) => alone = true,
             (Turnout::Done(_) | Turnout::Refused, _) => {
@@ -141,7 +143,6 @@ fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<
             }
         }
     };
-    found.merge(&done.found);
     // From here on nobody waits.
     let mut unreadable = Vec::new();
     let outcomes = done

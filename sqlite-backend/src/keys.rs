@@ -20,6 +20,8 @@ pub(crate) enum Halt {
     /// The row with this id was verified, and the type cannot read it: verify it anew, and do it
     /// again.
     Unreadable(String),
+    /// There are rows that somebody else wrote: verify them, and do it again.
+    Unverified,
     /// Another program has made columns of the table wider: look at it anew, and do it again.
     Reshaped,
 }

@@ -159,7 +159,7 @@ impl<T: Data> Rows<T> {
                 Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => return Err(internal("a collection was established and not committed")),
                 Err(Halt::Error(error)) => return Err(error),
-                Err(Halt::Unreadable(_) | Halt::Reshaped) => {
+                Err(Halt::Unreadable(_) | Halt::Unverified | Halt::Reshaped) => {
                     return Err(internal("a table was read as it is not"));
                 }
                 Err(Halt::Narrow(index)) => {
@@ -274,7 +274,15 @@ impl<T: Data> Rows<T> {
                         .and_then(|mut update| update.execute([id]))
                         .map_err(SqliteError::sql("mark a row"))?;
                 }
-                self.let_in_here(connection, &shape).map(Some)
+                let path = self.database.path();
+                adopt(
+                    connection,
+                    path,
+                    &self.admission,
+                    &shape,
+                    &Scope::Unverified,
+                )
+                .map(Some)
             });
             match done {
                 Ok(report) => {
@@ -282,21 +290,13 @@ impl<T: Data> Rows<T> {
                     return Ok(widened);
                 }
                 Err(Halt::Error(error)) => return Err(error),
-                Err(Halt::Unreadable(_)) => return Err(internal("a row was read as it is not")),
+                Err(Halt::Unreadable(_) | Halt::Unverified) => {
+                    return Err(internal("a row was read as it is not"));
+                }
                 Err(Halt::Reshaped) => self.reshape()?,
                 Err(Halt::Narrow(index)) => widened.merge(&self.widen(index)?),
             }
         }
-    }
-
-    /// The same within a transaction.
-    pub(crate) fn let_in_here(
-        &self,
-        connection: &Connection,
-        shape: &Shape,
-    ) -> Result<LoadReport, Halt> {
-        let path = self.database.path();
-        adopt(connection, path, &self.admission, shape, &Scope::Unverified)
     }
 
     /// Records that were replaced or deleted, and that the type cannot read: their bytes go to
@@ -372,29 +372,24 @@ impl<T: Data> Rows<T> {
         Ok(opened.report)
     }
 
-    /// Before a write: lets in what others wrote since the last one, and gives what was found wrong
-    /// with it; `None` if nobody did. Refuses a collection that another program has made another
+    /// Before a write: whether others wrote something since the last one that has to be let in first.
+    /// Not here: others share this transaction. Refuses a collection that another program has made another
     /// since it was opened: rows would be verified by a schema that is not the collection's any more.
-    pub(crate) fn catch_up(
-        &self,
-        connection: &Connection,
-        shape: &Shape,
-    ) -> Result<Option<LoadReport>, Halt> {
+    pub(crate) fn catch_up(&self, connection: &Connection, shape: &Shape) -> Result<(), Halt> {
         // Our own writes leave no row unverified, so there is one only if others have committed.
         let version = data_version(connection)?;
         if self.compared.load(Ordering::Relaxed) == version {
-            return Ok(None);
+            return Ok(());
         }
         let now = self.wanted().look_again(connection)?;
         if now.layout != shape.layout {
             return Err(Halt::Reshaped);
         }
         if shape.has_unverified(connection)? {
-            // Not compared yet: the transaction may be rolled back, and then they are there again.
-            return self.let_in_here(connection, shape).map(Some);
+            return Err(Halt::Unverified);
         }
         self.compared.store(version, Ordering::Relaxed);
-        Ok(None)
+        Ok(())
     }
 }
 
