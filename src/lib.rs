@@ -17,12 +17,13 @@ pub use location::BackendKind;
 pub use store::{AnyRepository, Store};
 
 pub use larder_core::{
-    Access, Action, Collection, CollectionStats, Compound, Condition, Cursor, Data, Definition,
-    Document, Durability, Error, ErrorKind, Expect, Extract, Field, Filter, Health, HealthState,
-    HealthWatch, Index, IndexDef, IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys,
-    LeadingKeyArg, LoadReport, Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore,
-    OnExternalChange, OnInvalid, Op, Options, Order, Outcome, Page, Plan, Pointer, Position,
-    Quarantined, Query, Record, Repository, RepositoryExt, Result, StoreStats, Target, Test,
+    Access, Action, CHANGES_KEPT, Change, ChangeEvent, ChangeKind, Changes, Collection,
+    CollectionStats, Compound, Condition, Cursor, Data, Definition, Document, Durability, Error,
+    ErrorKind, Expect, Extract, Field, Filter, Health, HealthState, HealthWatch, Index, IndexDef,
+    IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys, LeadingKeyArg, LoadReport,
+    Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore, OnExternalChange, OnInvalid, Op, Options,
+    Order, Outcome, Page, Plan, Pointer, Position, Quarantined, Query, Record, Repository,
+    RepositoryExt, Result, Scope, StoreChange, StoreChanges, StoreStats, Target, Test, Transaction,
     UniqueIndex, Violation, Whole, Write,
 };
 pub use larder_derive::Record;

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use larder_core::Backend;
+use larder_core::{Backend, BackendExt as _};
 
 use crate::url::Place;
 use crate::{
     Collection, CollectionConfig, Data, Definition, Document, Error, ErrorKind, Health,
     HealthWatch, JsonStore, LoadReport, MemoryStore, Quarantined, Record, Repository, Result,
-    SqliteStore, StoreConfig, StoreStats, Write,
+    SqliteStore, StoreChanges, StoreConfig, StoreStats, Transaction, Write,
 };
 
 /// A repository on any backend, as a store gives it.
@@ -135,6 +135,96 @@ impl Store {
         }
         let definition = self.definition(name)?;
         self.collection(Collection::from_definition(definition))
+    }
+
+    /// Runs `body` as one transaction over any collections of the store that are open, and gives
+    /// what it gave: visible now, durable when the [`Write`] is awaited. See [`Transaction`] for
+    /// what holds inside.
+    ///
+    /// ```
+    /// use larder::prelude::*;
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+    /// #[record(collection = "sessions")]
+    /// struct Session {
+    ///     #[record(id)]
+    ///     id: String,
+    /// }
+    ///
+    /// #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+    /// #[record(collection = "gates")]
+    /// struct Gate {
+    ///     #[record(id)]
+    ///     id: String,
+    ///     session: String,
+    /// }
+    ///
+    /// let store = Store::open("memory:")?;
+    /// let sessions = store.repository::<Session>()?;
+    /// let gates = store.repository::<Gate>()?;
+    /// let gate = store
+    ///     .transaction(|tx| {
+    ///         tx.insert(Session { id: "s".into() })?;
+    ///         tx.insert(Gate { id: "g".into(), session: "s".into() })
+    ///     })?
+    ///     .wait()?;
+    /// assert_eq!(gate.session, "s");
+    ///
+    /// // An error takes all of it back.
+    /// let refused = store.transaction(|tx| {
+    ///     tx.delete::<Session>("s")?;
+    ///     tx.insert(Gate { id: "g".into(), session: "x".into() })
+    /// });
+    /// assert_eq!(refused.unwrap_err().kind(), larder::ErrorKind::AlreadyExists);
+    /// assert!(sessions.get("s")?.is_some());
+    /// # let _ = gates;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `body` gives; [`ErrorKind::NestedTransaction`] inside a transaction of this thread;
+    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`], [`ErrorKind::Poisoned`], and on a database
+    /// [`ErrorKind::Io`] and [`ErrorKind::Locked`]. Nothing was changed.
+    pub fn transaction<R>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R>,
+    ) -> Result<Write<R>> {
+        self.backend().transaction(body)
+    }
+
+    /// As [`transaction`](Self::transaction), for a closure with an error type of its own, which is
+    /// given back as it is.
+    ///
+    /// # Errors
+    ///
+    /// What the closure gives, and as [`transaction`](Self::transaction); nothing was changed.
+    pub fn try_transaction<R, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<Write<R>, E> {
+        self.backend().try_transaction(body)
+    }
+
+    /// The changes of all collections from now on, in the store's order; see
+    /// [`Changes`](crate::Changes).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NestedTransaction`], [`ErrorKind::Closed`].
+    pub fn changes(&self) -> Result<StoreChanges> {
+        self.backend().changes()
+    }
+
+    /// As [`changes`](Self::changes), with room for so many changes that wait to be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`changes`](Self::changes).
+    pub fn listen(&self, capacity: usize) -> Result<StoreChanges> {
+        self.backend().listen(capacity)
     }
 
     fn backend(&self) -> &dyn Backend {

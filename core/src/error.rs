@@ -65,6 +65,9 @@ pub enum ErrorKind {
     NotDurable,
     /// The time given to a wait ran out. The write is visible and still on its way to the disk.
     Timeout,
+    /// A transaction, a write, a flush or a wait inside a transaction of the same thread, which
+    /// would wait for itself. Nothing was changed, and the transaction goes on.
+    NestedTransaction,
     /// The store was closed.
     Closed,
     /// The background thread of the store panicked: later writes fail, nothing hangs.
@@ -97,6 +100,7 @@ impl ErrorKind {
             Self::Io => "input/output",
             Self::NotDurable => "not durable yet",
             Self::Timeout => "timed out",
+            Self::NestedTransaction => "nested transaction",
             Self::Closed => "store is closed",
             Self::Poisoned => "store is poisoned",
             Self::Internal => "internal error",

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::changes::{CHANGES_KEPT, Changes};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::Op;
@@ -227,6 +228,34 @@ pub trait RepositoryExt<T: Data>: Repository<T> {
             .apply(vec![Op::Clear])
             .map_err(|error| error.with_operation("clear"))?;
         Ok(write.map(|outcomes| outcomes.len() as u64))
+    }
+
+    /// The changes of this collection from now on, in order, each once, as they become visible. Up
+    /// to [`CHANGES_KEPT`] wait to be read; a slow reader is told how many it missed.
+    ///
+    /// ```
+    /// use larder_core::{ChangeEvent, ChangeKind, Collection, MemoryStore, RepositoryExt};
+    /// use serde_json::{Value, json};
+    ///
+    /// let store = MemoryStore::new();
+    /// let notes = store.collection(Collection::<Value>::named("notes"))?;
+    /// let mut changes = notes.changes()?;
+    /// notes.save(json!({"id": "a"}))?.detach();
+    /// match changes.wait() {
+    ///     Some(ChangeEvent::Changed(batch)) => {
+    ///         assert_eq!((&*batch[0].id, batch[0].kind), ("a", ChangeKind::Inserted));
+    ///     }
+    ///     Some(ChangeEvent::Missed(lost)) => println!("{lost} changes were missed"),
+    ///     _ => println!("the store was closed"),
+    /// }
+    /// # Ok::<(), larder_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NestedTransaction`], [`ErrorKind::Closed`].
+    fn changes(&self) -> Result<Changes<T>> {
+        self.listen(CHANGES_KEPT)
     }
 
     /// Puts a quarantined record back, after it was mended or after the schema was. It is checked

@@ -1,9 +1,12 @@
 //! The order of a store's writes: one write lock, one sequence, one list of what is not flushed.
 //!
 //! Owns [`Journal`]. A write takes a [`Turn`], changes its table and commits; so the sequence is
-//! the order in which writes became visible, over all collections of the store. The committer's
-//! medium takes what has gathered with [`Journal::take`], without waiting for writers and without
-//! making them wait.
+//! the order in which writes became visible, over all collections of the store, and the order in
+//! which those who listen are told of them. The committer's medium takes what has gathered with
+//! [`Journal::take`], without waiting for writers and without making them wait.
+//!
+//! A transaction holds the turn while its closure runs. The thread that does is known
+//! ([`Holder`]), so that whatever would wait for the turn there is an error and not a deadlock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +16,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::committer::Progress;
 use crate::error::{Error, ErrorKind, Result};
+use crate::feed::{Feed, StoreChange};
+use crate::holder::{Held, Holder};
 use crate::write::Write;
 
 /// One change of one record, as a medium needs it.
@@ -73,6 +78,8 @@ pub struct Journal {
     gathered: Mutex<Gathered>,
     sink: Sink,
     closed: AtomicBool,
+    feed: Arc<Feed>,
+    holder: Arc<Holder>,
 }
 
 #[derive(Debug, Default)]
@@ -83,11 +90,19 @@ struct Gathered {
 
 impl Journal {
     fn new(sink: Sink) -> Self {
+        let (feed, holder) = match &sink {
+            // Who waits for the disk has to know of a transaction, and the committer's end is the
+            // feed's.
+            Sink::Committer(progress) => (Arc::clone(progress.feed()), progress.holder()),
+            Sink::Memory | Sink::ReadOnly => (Arc::default(), Arc::default()),
+        };
         Self {
             turn: Mutex::new(()),
             gathered: Mutex::new(Gathered::default()),
             sink,
             closed: AtomicBool::new(false),
+            feed,
+            holder,
         }
     }
 
@@ -109,17 +124,33 @@ impl Journal {
         Self::new(Sink::ReadOnly)
     }
 
-    /// From now on writes are refused.
-    pub fn close(&self) {
-        // After this no turn is running that saw the journal open.
-        self.closed.store(true, Ordering::SeqCst);
-        drop(self.turn.lock());
+    /// From now on writes are refused, and those who listen are told that nothing comes any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NestedTransaction`] inside a transaction of this thread; nothing was closed.
+    pub fn close(&self) -> Result<()> {
+        self.between_writes(|| self.closed.store(true, Ordering::SeqCst))?;
+        self.feed.close();
+        Ok(())
     }
 
     /// Does something while no write is under way, such as to ask for the store to be closed.
-    pub fn between_writes<R>(&self, act: impl FnOnce() -> R) -> R {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NestedTransaction`] inside a transaction of this thread, which would wait for
+    /// itself; nothing was done.
+    pub fn between_writes<R>(&self, act: impl FnOnce() -> R) -> Result<R> {
+        self.holder.check()?;
         let _turn = self.turn.lock();
-        act()
+        Ok(act())
+    }
+
+    /// Who is told of each change, in the store's order.
+    #[must_use]
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// Whether writes are possible at all; asked before any work is done for one.
@@ -145,14 +176,29 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As [`check_writable`](Self::check_writable).
+    /// As [`check_writable`](Self::check_writable), and [`ErrorKind::NestedTransaction`] inside a
+    /// transaction of this thread.
     pub fn turn(&self) -> Result<Turn<'_>> {
+        self.holder.check()?;
         let guard = self.turn.lock();
         self.check_writable()?;
         Ok(Turn {
             journal: self,
+            held: None,
             _guard: guard,
         })
+    }
+
+    /// Takes the write lock for a transaction: until the turn ends, whatever else this thread asks
+    /// of the writes is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Self::turn).
+    pub fn transaction(&self) -> Result<Turn<'_>> {
+        let mut turn = self.turn()?;
+        turn.held = Some(self.holder.hold());
+        Ok(turn)
     }
 
     /// Everything that has gathered since the last call, in order, and the sequence number of the
@@ -171,8 +217,10 @@ impl Journal {
     /// A wait for everything that is visible now.
     pub fn flush(&self) -> Write<()> {
         // Between writes: one that is visible already has its number then.
-        let last = self.between_writes(|| self.last());
-        self.ticket((), last)
+        match self.between_writes(|| self.last()) {
+            Ok(last) => self.ticket((), last),
+            Err(error) => Write::failed((), error),
+        }
     }
 
     fn ticket<R>(&self, value: R, sequence: u64) -> Write<R> {
@@ -187,6 +235,8 @@ impl Journal {
 #[derive(Debug)]
 pub struct Turn<'a> {
     journal: &'a Journal,
+    /// Let go before the lock is: fields are dropped in this order.
+    held: Option<Held>,
     _guard: MutexGuard<'a, ()>,
 }
 
@@ -197,14 +247,20 @@ impl Turn<'_> {
         matches!(self.journal.sink, Sink::Committer(_))
     }
 
+    /// Whether somebody listens to changes: else nobody has to work out what they were.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.journal.feed.is_watched()
+    }
+
     /// What was changed in this turn becomes the next in the store's order.
     pub fn commit<R>(self, value: R, entries: Vec<Entry>) -> Write<R> {
-        self.add(value, entries)
+        self.add(value, entries, Vec::new())
     }
 
     /// The same, and the turn goes on: several changes were made in it, each with a place of its own
-    /// in the order.
-    pub fn add<R>(&self, value: R, entries: Vec<Entry>) -> Write<R> {
+    /// in the order. Those who listen are told of the changes; everybody must see them already.
+    pub fn add<R>(&self, value: R, entries: Vec<Entry>, changes: Vec<StoreChange>) -> Write<R> {
         let sequence = {
             let mut gathered = self.journal.gathered.lock();
             gathered.last += 1;
@@ -214,6 +270,7 @@ impl Turn<'_> {
         if let Sink::Committer(progress) = &self.journal.sink {
             progress.wrote(sequence);
         }
+        self.journal.feed.publish(sequence, changes);
         self.journal.ticket(value, sequence)
     }
 

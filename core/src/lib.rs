@@ -9,6 +9,8 @@
 //! | what a repository promises | [`Repository`], and its verbs [`RepositoryExt`] |
 //! | how to find records | [`Query`], [`Index`], [`UniqueIndex`], [`Field`] |
 //! | what "saved" means | [`Write`] |
+//! | how several operations are one | [`Transaction`], [`BackendExt::transaction`] |
+//! | how to listen to changes | [`Changes`], [`RepositoryExt::changes`] |
 //! | what can go wrong | [`Error`], [`ErrorKind`], [`Issue`], [`LoadReport`], [`Health`] |
 //! | how a backend is made | [`backend`] |
 //!
@@ -16,6 +18,7 @@
 //! [`serde_json::Value`] and the bound on [`schemars::JsonSchema`].
 
 mod admission;
+mod changes;
 mod collection;
 mod committer;
 mod conditions;
@@ -25,7 +28,9 @@ mod document;
 mod encode;
 mod error;
 mod ext;
+mod feed;
 mod health;
+mod holder;
 mod index;
 mod issue;
 mod journal;
@@ -49,10 +54,12 @@ mod stats;
 mod store;
 mod table;
 mod text;
+mod transaction;
 mod view;
 mod write;
 
 pub use admission::MAX_ID_BYTES;
+pub use changes::{CHANGES_KEPT, Change, ChangeEvent, Changes, StoreChanges};
 pub use collection::Collection;
 pub use committer::HealthWatch;
 pub use cursor::Cursor;
@@ -60,6 +67,7 @@ pub use definition::{Definition, IndexDefinition};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use ext::{Page, RepositoryExt};
+pub use feed::{ChangeKind, StoreChange};
 pub use health::{Health, HealthState};
 pub use index::{Extract, Field, Index, IndexDef, Keys, UniqueIndex};
 pub use issue::{Action, Issue, IssueKind, Position};
@@ -75,7 +83,8 @@ pub use record::{Data, Record};
 pub use report::LoadReport;
 pub use repository::Repository;
 pub use stats::{CollectionStats, StoreStats};
-pub use store::Backend;
+pub use store::{Backend, BackendExt};
+pub use transaction::{Scope, Transaction};
 pub use write::Write;
 
 pub use larder_schema::{Pointer, Violation};
@@ -86,17 +95,20 @@ pub use larder_schema::{Pointer, Violation};
 /// [`Table`](backend::Table), whose changes gather in a [`Journal`](backend::Journal); a
 /// [`Committer`](backend::Committer) calls its [`Medium`](backend::Medium) to make them durable.
 /// One that keeps its records elsewhere lets them in by an [`Admission`](backend::Admission), and
-/// [`Resolved`](backend::Resolved) says what a query means.
+/// [`Resolved`](backend::Resolved) says what a query means. Each open collection stands on a
+/// [`Shelf`](backend::Shelf), with its [`Part`](backend::Part) in transactions.
 pub mod backend {
     pub use crate::admission::{Admission, Admitted, Rejection, check_id};
     pub use crate::committer::{Committer, CommitterOptions, Medium, Progress};
     pub use crate::encode::encode;
+    pub use crate::feed::Feed;
     pub use crate::journal::{Entry, EntryChange, Journal, Turn};
     pub use crate::name::check_name;
     pub use crate::refusal::{check_expectation, check_same_id, unique_violation};
     pub use crate::resolve::{Resolved, ResolvedCondition, ResolvedOrder, cursor_after};
-    pub use crate::shelf::Shelf;
-    pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository};
+    pub use crate::shelf::{Shelf, Shelved};
+    pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository, transact_tables};
     pub use crate::text::{compact, indent};
+    pub use crate::transaction::{Part, foreign_session};
     pub use crate::view::is_plain_json;
 }

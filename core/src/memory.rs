@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use crate::admission::Admission;
+use crate::changes::StoreChanges;
 use crate::collection::Collection;
 use crate::committer::HealthWatch;
 use crate::definition::Definition;
@@ -24,7 +25,8 @@ use crate::report::LoadReport;
 use crate::shelf::Shelf;
 use crate::stats::{CollectionStats, StoreStats};
 use crate::store::Backend;
-use crate::table::{Host, Table, TableRepository};
+use crate::table::{Host, Table, TableRepository, transact_tables};
+use crate::transaction::Transaction;
 use crate::write::Write;
 
 /// A store in memory. Clones are handles on the same store.
@@ -139,7 +141,7 @@ impl MemoryStore {
             let table = Arc::new(Table::new(admission, Arc::clone(&self.shared.journal)));
             self.shared.definitions.lock().push(definition);
             let report = Arc::clone(table.report());
-            Ok((table, report))
+            Ok((Arc::clone(&table), table.part(), report))
         })?;
         Ok(TableRepository::new(
             table,
@@ -149,12 +151,24 @@ impl MemoryStore {
 }
 
 impl Backend for MemoryStore {
+    fn transact(&self, body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>) -> Result<Write<()>> {
+        let Shared { journal, shelf, .. } = &*self.shared;
+        transact_tables(journal, shelf, body)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<StoreChanges> {
+        self.shared.check_open()?;
+        StoreChanges::open(&self.shared.journal, capacity)
+    }
+
     fn flush(&self) -> Write<()> {
         self.shared.journal.flush()
     }
 
     fn close(&self) -> Write<()> {
-        self.shared.journal.close();
+        if let Err(error) = self.shared.journal.close() {
+            return Write::failed((), error);
+        }
         self.shared.closed.store(true, Ordering::SeqCst);
         Write::done(())
     }

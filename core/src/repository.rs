@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crate::changes::Changes;
 use crate::collection::Collection;
 use crate::cursor::Cursor;
 use crate::error::Result;
@@ -97,8 +98,19 @@ pub trait Repository<T: Data>: Debug + Send + Sync {
     /// What is wrong with the first operation that cannot be done; nothing was changed.
     fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>>;
 
+    /// The changes of this collection from now on, of which at most `capacity` wait to be read. A
+    /// write that is under way is waited for, so what is read after this call and what is told
+    /// leave no gap between them.
+    ///
+    /// # Errors
+    ///
+    /// [`NestedTransaction`](crate::ErrorKind::NestedTransaction) inside a transaction;
+    /// [`Closed`](crate::ErrorKind::Closed).
+    fn listen(&self, capacity: usize) -> Result<Changes<T>>;
+
     /// A wait for everything of the store that is visible now. The flush begins when it is
-    /// awaited.
+    /// awaited. Inside a transaction the wait is an error:
+    /// [`NestedTransaction`](crate::ErrorKind::NestedTransaction).
     fn flush(&self) -> Write<()>;
 
     /// What opening this collection found.
@@ -145,6 +157,10 @@ macro_rules! forward {
 
             fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
                 (**self).apply(ops)
+            }
+
+            fn listen(&self, capacity: usize) -> Result<Changes<T>> {
+                (**self).listen(capacity)
             }
 
             fn flush(&self) -> Write<()> {

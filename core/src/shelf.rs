@@ -7,15 +7,21 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::Data;
 use crate::report::LoadReport;
+use crate::transaction::Part;
 
 struct Opened {
     table: Arc<dyn Any + Send + Sync>,
     report: Arc<LoadReport>,
 }
+
+/// What opening a collection gives: its table, how it takes part in transactions, and what was
+/// found.
+pub type Shelved<X, T> = (Arc<X>, Arc<dyn Part<T>>, Arc<LoadReport>);
 
 /// The open collections of a store, by name.
 #[derive(Default)]
@@ -23,6 +29,9 @@ pub struct Shelf {
     // Held while a collection is loaded, so that two threads do not load one twice. Reads and
     // writes of open collections do not come here.
     tables: Mutex<BTreeMap<String, Opened>>,
+    // An `Arc<dyn Part<T>>` each, whatever `T` is. Apart, because a transaction asks while it holds
+    // the turn, which whoever loads a collection may wait for.
+    parts: RwLock<BTreeMap<String, Box<dyn Any + Send + Sync>>>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -38,20 +47,16 @@ impl Shelf {
     ///
     /// [`ErrorKind::Config`] if it is open as another type, or under a name that differs only in
     /// case (which is one file on some platforms); and whatever `open` gives.
-    pub fn get_or_open<X: Send + Sync + 'static>(
+    pub fn get_or_open<X: Send + Sync + 'static, T: Data>(
         &self,
         name: &str,
-        open: impl FnOnce() -> Result<(Arc<X>, Arc<LoadReport>)>,
+        open: impl FnOnce() -> Result<Shelved<X, T>>,
     ) -> Result<Arc<X>> {
         let mut tables = self.tables.lock();
         if let Some(opened) = tables.get(name) {
-            return Arc::clone(&opened.table).downcast::<X>().map_err(|_| {
-                Error::new(
-                    ErrorKind::Config,
-                    "the collection is open with another record type",
-                )
-                .with_collection(name)
-            });
+            return Arc::clone(&opened.table)
+                .downcast::<X>()
+                .map_err(|_| other_type(name));
         }
         if let Some(other) = tables.keys().find(|other| other.eq_ignore_ascii_case(name)) {
             return Err(Error::new(
@@ -60,7 +65,8 @@ impl Shelf {
             )
             .with_collection(name));
         }
-        let (table, report) = open()?;
+        let (table, part, report) = open()?;
+        self.parts.write().insert(name.to_owned(), Box::new(part));
         tables.insert(
             name.to_owned(),
             Opened {
@@ -69,6 +75,19 @@ impl Shelf {
             },
         );
         Ok(table)
+    }
+
+    /// How an open collection takes part in transactions.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is not open, or open as another type.
+    pub(crate) fn part<T: Data>(&self, name: &str) -> Result<Arc<dyn Part<T>>> {
+        let parts = self.parts.read();
+        let part = parts.get(name).ok_or_else(|| not_open(name))?;
+        part.downcast_ref::<Arc<dyn Part<T>>>()
+            .map(Arc::clone)
+            .ok_or_else(|| other_type(name))
     }
 
     /// Checks that all of these collections are open.
@@ -80,8 +99,7 @@ impl Shelf {
         let tables = self.tables.lock();
         for name in names {
             if !tables.contains_key(name) {
-                return Err(Error::new(ErrorKind::Config, "the collection is not open")
-                    .with_collection(name));
+                return Err(not_open(name));
             }
         }
         Ok(())
@@ -105,10 +123,7 @@ impl Shelf {
     pub fn report_of(&self, name: &str) -> Result<LoadReport> {
         match self.tables.lock().get(name) {
             Some(opened) => Ok(LoadReport::clone(&opened.report)),
-            None => {
-                Err(Error::new(ErrorKind::Config, "the collection is not open")
-                    .with_collection(name))
-            }
+            None => Err(not_open(name)),
         }
     }
 
@@ -117,4 +132,20 @@ impl Shelf {
     pub fn names(&self) -> Vec<String> {
         self.tables.lock().keys().cloned().collect()
     }
+}
+
+fn not_open(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "the collection is not open: ask the store for its repository first",
+    )
+    .with_collection(name)
+}
+
+fn other_type(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "the collection is open with another record type",
+    )
+    .with_collection(name)
 }

@@ -1,22 +1,46 @@
 //! What every store can do that does not depend on a record type.
 //!
-//! Owns [`Backend`]: the facade holds one. Opening a repository is generic, so it is a method of
-//! each store and not of this trait.
+//! Owns [`Backend`], which is usable as `dyn`, and what is generic on top of it, [`BackendExt`].
+//! The facade holds one. Opening a repository is generic over the record type, so it is a method of
+//! each store and not of these traits.
 
 use std::fmt::Debug;
 use std::path::Path;
 
+use crate::changes::{CHANGES_KEPT, StoreChanges};
 use crate::committer::HealthWatch;
 use crate::definition::Definition;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::health::Health;
 use crate::quarantine::Quarantined;
 use crate::report::LoadReport;
 use crate::stats::StoreStats;
+use crate::transaction::Transaction;
 use crate::write::Write;
 
-/// The part of a store that does not depend on a record type.
+/// The part of a store that does not depend on a record type. [`BackendExt`] adds what is generic.
 pub trait Backend: Debug + Send + Sync {
+    /// Runs `body` as one transaction: while it runs nobody else writes to the store, and what it
+    /// did becomes visible together at its end, or not at all. See
+    /// [`Transaction`](crate::Transaction).
+    ///
+    /// # Errors
+    ///
+    /// What `body` gives; [`NestedTransaction`](crate::ErrorKind::NestedTransaction) inside a
+    /// transaction of this thread; [`ReadOnly`](crate::ErrorKind::ReadOnly),
+    /// [`Closed`](crate::ErrorKind::Closed), [`Poisoned`](crate::ErrorKind::Poisoned), and on a
+    /// database [`Io`](crate::ErrorKind::Io) and [`Locked`](crate::ErrorKind::Locked). Nothing was
+    /// changed.
+    fn transact(&self, body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>) -> Result<Write<()>>;
+
+    /// The changes of all collections from now on, of which at most `capacity` wait to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`NestedTransaction`](crate::ErrorKind::NestedTransaction),
+    /// [`Closed`](crate::ErrorKind::Closed).
+    fn listen(&self, capacity: usize) -> Result<StoreChanges>;
+
     /// A wait for everything that is visible now, in all collections.
     fn flush(&self) -> Write<()>;
 
@@ -102,3 +126,79 @@ pub trait Backend: Debug + Send + Sync {
     /// [`Io`](crate::ErrorKind::Io).
     fn stats(&self) -> Result<StoreStats>;
 }
+
+/// The generic part of a store. Implemented for every [`Backend`]; do not implement it yourself.
+pub trait BackendExt: Backend {
+    /// Runs `body` as one transaction over any collections of the store that are open, and gives
+    /// what it gave: visible now, durable when the [`Write`] is awaited.
+    ///
+    /// ```
+    /// use larder_core::{BackendExt, Collection, MemoryStore, Repository};
+    /// use serde_json::{Value, json};
+    ///
+    /// let store = MemoryStore::new();
+    /// let accounts = store.collection(Collection::<Value>::named("accounts"))?;
+    /// store.transaction(|tx| {
+    ///     let accounts = tx.collection::<Value>("accounts")?;
+    ///     accounts.save(json!({"id": "a", "balance": -5}))?;
+    ///     accounts.save(json!({"id": "b", "balance": 5}))
+    /// })?.wait()?;
+    /// assert_eq!(accounts.get("b")?.expect("saved")["balance"], 5);
+    /// # Ok::<(), larder_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::transact`]; nothing was changed.
+    fn transaction<R>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<R>) -> Result<Write<R>> {
+        self.try_transaction(body)
+    }
+
+    /// As [`transaction`](Self::transaction), for a closure with an error type of its own, which is
+    /// given back as it is.
+    ///
+    /// # Errors
+    ///
+    /// What the closure gives, and as [`transaction`](Self::transaction); nothing was changed.
+    fn try_transaction<R, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<Write<R>, E> {
+        let mut body = Some(body);
+        let mut given = None;
+        let done = self.transact(&mut |tx| {
+            let again = || Error::new(ErrorKind::Internal, "a transaction was run twice");
+            let body = body.take().ok_or_else(again)?;
+            let result = body(tx);
+            let ended = match &result {
+                Ok(_) => Ok(()),
+                // What it was is given below.
+                Err(_) => Err(Error::new(
+                    ErrorKind::Internal,
+                    "the transaction was refused",
+                )),
+            };
+            given = Some(result);
+            ended
+        });
+        match (done, given) {
+            (_, Some(Err(error))) => Err(error),
+            (Err(error), _) => Err(error.into()),
+            (Ok(write), Some(Ok(given))) => Ok(write.map(|()| given)),
+            (Ok(_), None) => {
+                Err(Error::new(ErrorKind::Internal, "a backend did not run the transaction").into())
+            }
+        }
+    }
+
+    /// The changes of all collections from now on; see [`Changes`](crate::Changes).
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::listen`].
+    fn changes(&self) -> Result<StoreChanges> {
+        self.listen(CHANGES_KEPT)
+    }
+}
+
+impl<B: Backend + ?Sized> BackendExt for B {}

@@ -36,6 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// second), or at once when trying again cannot help. The write is then *still visible and still
 /// pending*: the store keeps trying, [`health`](crate::Repository::health) says how it goes, and a
 /// later wait may succeed. [`ErrorKind::Poisoned`] if the store's thread panicked.
+/// [`ErrorKind::NestedTransaction`] inside a transaction, which is no place to wait for the disk.
 #[must_use = "a write is durable when it is awaited; `.await`, `.wait()` or `.detach()` it"]
 #[derive(Debug)]
 pub struct Write<R> {
@@ -125,6 +126,11 @@ impl<R> Write<R> {
     }
 
     fn outcome(&mut self) -> Option<Result<()>> {
+        if let Ticket::Durable { progress, .. } | Ticket::Closed { progress, .. } = &self.ticket
+            && let Err(error) = progress.check_may_wait()
+        {
+            return Some(Err(error));
+        }
         match &mut self.ticket {
             Ticket::Done => Some(Ok(())),
             Ticket::Failed(error) => Some(Err(error.clone())),
@@ -174,6 +180,7 @@ impl<R> Write<R> {
         ) = (&self.ticket, deadline)
             && progress.may_lead()
         {
+            progress.check_may_wait()?;
             let outcome = progress.lead(*sequence);
             return self.take(outcome);
         }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder_core::backend::{
-    Admission, Committer, Host, Journal, Progress, Shelf, Table, check_name,
+    Admission, Committer, Host, Journal, Progress, Shelf, Table, check_name, transact_tables,
 };
 use larder_core::{
     Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthWatch, LoadReport,
-    Options, Quarantined, Record, Result, StoreStats, Write,
+    Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction, Write,
 };
 use parking_lot::Mutex;
 
@@ -201,7 +201,7 @@ impl JsonStore {
             .get_or_open(&name, || {
                 let (table, report) = shared.open_collection(collection)?;
                 opened = Some(Arc::clone(&report));
-                Ok((table, report))
+                Ok((Arc::clone(&table), table.part(), report))
             })
             .map_err(|error| error.with_operation("open").with_collection(&name))?;
         // Not while collections are locked: a log may be kept in this very store.
@@ -300,6 +300,16 @@ impl Shared {
 }
 
 impl Backend for JsonStore {
+    fn transact(&self, body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>) -> Result<Write<()>> {
+        let Shared { journal, shelf, .. } = &*self.shared;
+        transact_tables(journal, shelf, body)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<StoreChanges> {
+        self.shared.check_open()?;
+        StoreChanges::open(&self.shared.journal, capacity)
+    }
+
     fn flush(&self) -> Write<()> {
         self.shared.journal.flush()
     }
@@ -311,8 +321,12 @@ impl Backend for JsonStore {
                 self.shared
                     .journal
                     .between_writes(|| Write::closing((), Arc::clone(committer.progress())))
+                    .unwrap_or_else(|error| Write::failed((), error))
             }
             Access::Read(access) => {
+                if let Err(error) = self.shared.journal.close() {
+                    return Write::failed((), error);
+                }
                 access.closed.store(true, Ordering::SeqCst);
                 *access.lock.lock() = None;
                 Write::done(())

@@ -56,6 +56,22 @@ pub(crate) enum Before<T> {
     Text(String),
 }
 
+impl<T: Data> Before<T> {
+    /// The record, for somebody who cannot wait; `None` if there was none, or none that the type
+    /// can read.
+    pub(crate) fn read(&mut self) -> Option<Arc<T>> {
+        if let Self::Text(text) = self
+            && let Ok(record) = serde_json::from_str(text)
+        {
+            *self = Self::Record(Arc::new(record));
+        }
+        match self {
+            Self::Record(record) => Some(Arc::clone(record)),
+            Self::Nothing | Self::Text(_) => None,
+        }
+    }
+}
+
 /// What an operation did to one record.
 pub(crate) struct Change<T> {
     pub(crate) id: Arc<str>,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larder_core::backend::check_id;
-use larder_core::{Data, Error, ErrorKind, LoadReport, Op, Outcome, Result, Write};
+use larder_core::{Data, Error, ErrorKind, LoadReport, Op, Outcome, Result, StoreChange, Write};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
@@ -43,6 +43,20 @@ impl<T: Data> Job for Work<T> {
     fn settle(&mut self, committed: bool) {
         let ids = std::mem::take(&mut self.prepared);
         self.rows.live.settle(ids.iter(), committed);
+    }
+
+    fn changes(&mut self) -> Vec<StoreChange> {
+        let Some(Ok(done)) = &mut self.result else {
+            return Vec::new();
+        };
+        let name = &self.rows.name;
+        let told = done.changes.iter_mut();
+        told.filter_map(|change| {
+            let before = change.before.read();
+            let (id, after) = (Arc::clone(&change.id), change.after.clone());
+            StoreChange::of(name, &Outcome { id, before, after })
+        })
+        .collect()
     }
 
     fn is_atomic(&self) -> bool {
@@ -88,22 +102,14 @@ pub(crate) fn apply<T: Data>(
 
 fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
     rows.journal.check_writable()?;
-    let mut work = Work {
+    let (ops, impossible) = prepare_all(rows, ops);
+    let work = Work {
         rows: Arc::clone(rows),
-        ops: Vec::with_capacity(ops.len()),
-        impossible: None,
+        ops,
+        impossible,
         result: None,
         prepared: Vec::new(),
     };
-    for op in ops {
-        match prepare(rows, op) {
-            Ok(op) => work.ops.push(op),
-            Err(error) => {
-                work.impossible = Some(error);
-                break;
-            }
-        }
-    }
 
     let work = Arc::new(Mutex::new(work));
     let (database, journal) = (&*rows.database, &*rows.journal);
@@ -168,7 +174,10 @@ fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<
 
 /// What a change did, with the record that was there before. One that the type cannot read was in
 /// nobody's view.
-fn outcome<T: Data>(change: Change<T>, unreadable: &mut Vec<(Arc<str>, String)>) -> Outcome<T> {
+pub(crate) fn outcome<T: Data>(
+    change: Change<T>,
+    unreadable: &mut Vec<(Arc<str>, String)>,
+) -> Outcome<T> {
     let before = match change.before {
         Before::Nothing => None,
         Before::Record(record) => Some(record),
@@ -185,6 +194,22 @@ fn outcome<T: Data>(change: Change<T>, unreadable: &mut Vec<(Arc<str>, String)>)
         before,
         after: change.after,
     }
+}
+
+/// Everything about these operations that needs no lock. Stops at the first that cannot be: that is
+/// told only after those before it were found to be possible.
+pub(crate) fn prepare_all<T: Data>(
+    rows: &Rows<T>,
+    ops: Vec<Op<T>>,
+) -> (Vec<Ready<T>>, Option<Error>) {
+    let mut ready = Vec::with_capacity(ops.len());
+    for op in ops {
+        match prepare(rows, op) {
+            Ok(op) => ready.push(op),
+            Err(error) => return (ready, Some(error)),
+        }
+    }
+    (ready, None)
 }
 
 /// Everything about one operation that needs no lock: most of the work of a save.

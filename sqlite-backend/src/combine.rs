@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use larder_core::backend::{Journal, Turn};
-use larder_core::{Error, ErrorKind, Write};
+use larder_core::{Error, ErrorKind, StoreChange, Write};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
@@ -39,6 +39,9 @@ pub(crate) trait Job: Send {
 
     /// The transaction has ended: whether the change was committed.
     fn settle(&mut self, committed: bool);
+
+    /// What it changed, for those who listen; asked only if somebody does.
+    fn changes(&mut self) -> Vec<StoreChange>;
 
     /// Whether one that is refused has changed nothing.
     fn is_atomic(&self) -> bool;
@@ -293,7 +296,14 @@ fn tell(party: &mut Party, turn: &Turn<'_>) -> Vec<(Arc<Seat>, State)> {
         .map(|(guest, verdict, panic)| {
             let state = match (panic, verdict) {
                 (Some(cause), _) => State::Panicked(cause),
-                (None, Verdict::Changed) => State::Done(Turnout::Done(turn.add((), Vec::new()))),
+                (None, Verdict::Changed) => {
+                    let changes = if turn.is_watched() {
+                        guest.job.lock().changes()
+                    } else {
+                        Vec::new()
+                    };
+                    State::Done(Turnout::Done(turn.add((), Vec::new(), changes)))
+                }
                 (None, Verdict::Unchanged) => State::Done(Turnout::Done(turn.unchanged(()))),
                 (None, Verdict::Refused) => State::Done(Turnout::Refused),
             };

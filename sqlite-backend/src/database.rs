@@ -6,9 +6,10 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use larder_core::{Error, ErrorKind, Result};
-use parking_lot::Mutex;
+use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use rusqlite::Connection;
 
 use crate::combine::Queue;
@@ -23,7 +24,7 @@ pub(crate) struct Database {
     path: PathBuf,
     readers: Role,
     /// `None` in a store that was opened for reading, and in one that was closed.
-    writer: Mutex<Option<Connection>>,
+    writer: Arc<Mutex<Option<Connection>>>,
     pool: Mutex<Pool>,
     queue: Queue,
 }
@@ -48,7 +49,7 @@ impl Database {
         Self {
             path,
             readers: Role::Reader,
-            writer: Mutex::new(Some(writer)),
+            writer: Arc::new(Mutex::new(Some(writer))),
             pool: Mutex::default(),
             queue: Queue::default(),
         }
@@ -63,7 +64,7 @@ impl Database {
         Self {
             path,
             readers: Role::ReadOnly,
-            writer: Mutex::new(None),
+            writer: Arc::default(),
             pool: Mutex::new(pool),
             queue: Queue::default(),
         }
@@ -112,6 +113,16 @@ impl Database {
             transaction.commit().map_err(Error::from)?;
         }
         Ok(result)
+    }
+
+    /// The connection that writes, for a transaction in which others take part. Whoever calls this
+    /// holds the store's turn.
+    pub(crate) fn lend(&self) -> Result<Lent> {
+        let writer = self.writer.lock_arc();
+        if writer.is_none() {
+            return Err(closed());
+        }
+        Ok(Lent { writer })
     }
 
     /// Does something with the connection that writes.
@@ -176,6 +187,22 @@ fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the store was closed")
 }
 
+/// The connection that writes, as long as this is there.
+pub(crate) struct Lent {
+    writer: ArcMutexGuard<RawMutex, Option<Connection>>,
+}
+
+impl Lent {
+    pub(crate) fn connection(&self) -> Result<&Connection> {
+        self.writer.as_ref().ok_or_else(closed)
+    }
+
+    /// Begins a transaction.
+    pub(crate) fn begin(&self) -> Result<Transaction<'_>> {
+        Ok(Transaction::begin(self.connection()?)?)
+    }
+}
+
 /// A connection that goes back to where it came from.
 pub(crate) struct Reader<'d> {
     connection: Option<Connection>,
@@ -233,7 +260,7 @@ impl Drop for End<'_> {
 }
 
 /// A write transaction; it is rolled back unless it is committed.
-struct Transaction<'c> {
+pub(crate) struct Transaction<'c> {
     connection: &'c Connection,
 }
 
@@ -251,7 +278,7 @@ impl<'c> Transaction<'c> {
     }
 
     /// By `execute`, whose error is the commit's: one that gives rows would hide it.
-    fn commit(self) -> Result<(), SqliteError> {
+    pub(crate) fn commit(self) -> Result<(), SqliteError> {
         self.connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]))

@@ -61,6 +61,7 @@ mod search;
 mod select;
 mod shape;
 mod store;
+mod transact;
 mod wal;
 
 #[cfg(test)]

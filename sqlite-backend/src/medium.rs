@@ -111,7 +111,7 @@ impl SqliteMedium {
                 }
                 Ok(self.log.sync().map_err(self.fail("sync the log"))?)
             })
-        })
+        })?
     }
 
     fn sync(&self) -> Result<()> {

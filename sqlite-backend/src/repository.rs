@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use larder_core::backend::{Resolved, cursor_after};
 use larder_core::{
-    Collection, CollectionStats, Cursor, Data, Error, Health, LoadReport, Op, Outcome, Plan, Query,
-    Repository, Result, Write,
+    Changes, Collection, CollectionStats, Cursor, Data, Error, Health, LoadReport, Op, Outcome,
+    Plan, Query, Repository, Result, Write,
 };
 use rusqlite::Connection;
 
@@ -127,6 +127,12 @@ impl<T: Data> Repository<T> for SqliteRepository<T> {
 
     fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
         apply(&self.rows, ops)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<Changes<T>> {
+        self.shared.check_open()?;
+        let name = Arc::clone(&self.rows.name);
+        Changes::open(&self.rows.journal, name, capacity).map_err(|error| self.here(error))
     }
 
     fn flush(&self) -> Write<()> {

@@ -31,6 +31,7 @@ const TRIES: u32 = 16;
 
 /// One open collection.
 pub(crate) struct Rows<T> {
+    pub(crate) name: Arc<str>,
     pub(crate) admission: Arc<Admission<T>>,
     pub(crate) live: Live<T>,
     /// Whether records are their JSON.
@@ -103,6 +104,7 @@ impl<T: Data> Rows<T> {
         findings: Arc<Findings>,
     ) -> Result<Self> {
         let mut rows = Self {
+            name: admission.collection().name().into(),
             live: Live::new(admission.collection().has_run_time_fields()),
             plain: is_plain_json::<T>(),
             mirror: Mirror::new(Arc::clone(&admission)),
@@ -171,8 +173,22 @@ impl<T: Data> Rows<T> {
         }
     }
 
+    /// As [`establish`](Self::establish), in a transaction of its caller's, once.
+    pub(crate) fn establish_in(
+        &self,
+        connection: &Connection,
+        wide: &BTreeSet<String>,
+    ) -> Result<Opened, Halt> {
+        self.wanted().establish(connection, wide)
+    }
+
     pub(crate) fn report(&self) -> &Arc<LoadReport> {
         &self.report
+    }
+
+    /// From now on the collection has this shape.
+    pub(crate) fn set_shape(&self, shape: Arc<Shape>) {
+        *self.shape.write() = Some(shape);
     }
 
     /// The shape; `None` if the collection is read from its mirror.
@@ -266,24 +282,9 @@ impl<T: Data> Rows<T> {
         let mut widened = LoadReport::default();
         loop {
             let shape = self.shape().ok_or_else(|| internal("no shape to write"))?;
-            let done = self.database.write(|connection| -> Result<_, Halt> {
-                if let Some(id) = id {
-                    let sql = format!("UPDATE {} SET larder = 0 WHERE id = ?1", shape.table);
-                    connection
-                        .prepare_cached(&sql)
-                        .and_then(|mut update| update.execute([id]))
-                        .map_err(SqliteError::sql("mark a row"))?;
-                }
-                let path = self.database.path();
-                adopt(
-                    connection,
-                    path,
-                    &self.admission,
-                    &shape,
-                    &Scope::Unverified,
-                )
-                .map(Some)
-            });
+            let done = self
+                .database
+                .write(|connection| self.adopt_in(connection, &shape, id).map(Some));
             match done {
                 Ok(report) => {
                     widened.merge(&report.unwrap_or_default());
@@ -299,10 +300,28 @@ impl<T: Data> Rows<T> {
         }
     }
 
-    /// Records that were replaced or deleted, and that the type cannot read: their bytes go to
-    /// quarantine. Gives what is to be told.
-    pub(crate) fn keep_unreadable(&self, texts: Vec<(Arc<str>, String)>) -> Result<LoadReport> {
-        let entries: Vec<Quarantined> = texts
+    /// As [`adopt`](Self::adopt), in a transaction of its caller's, once.
+    pub(crate) fn adopt_in(
+        &self,
+        connection: &Connection,
+        shape: &Shape,
+        id: Option<&str>,
+    ) -> Result<LoadReport, Halt> {
+        if let Some(id) = id {
+            let sql = format!("UPDATE {} SET larder = 0 WHERE id = ?1", shape.table);
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut update| update.execute([id]))
+                .map_err(SqliteError::sql("mark a row"))?;
+        }
+        let path = self.database.path();
+        adopt(connection, path, &self.admission, shape, &Scope::Unverified)
+    }
+
+    /// Records that were replaced or deleted, and that the type cannot read, as entries of the
+    /// quarantine.
+    pub(crate) fn unreadable(&self, texts: Vec<(Arc<str>, String)>) -> Vec<Quarantined> {
+        texts
             .into_iter()
             .map(|(id, text)| {
                 let issue = Issue::new(
@@ -314,7 +333,12 @@ impl<T: Data> Rows<T> {
                 .with_id(Some(id.to_string()));
                 Quarantined::new(issue, text.as_bytes())
             })
-            .collect();
+            .collect()
+    }
+
+    /// Puts these in quarantine, and gives what is to be told.
+    pub(crate) fn keep_unreadable(&self, texts: Vec<(Arc<str>, String)>) -> Result<LoadReport> {
+        let entries = self.unreadable(texts);
         let turn = self.journal.turn()?;
         self.database.write(|connection| -> Result<_> {
             quarantine::add(connection, &entries)?;
@@ -328,9 +352,19 @@ impl<T: Data> Rows<T> {
     /// Looks at the table anew, which another program has changed.
     pub(crate) fn reshape(&self) -> Result<()> {
         let reader = self.database.reader()?;
-        let now = reader.snapshot(|connection| self.wanted().look_again(connection))?;
-        *self.shape.write() = Some(Arc::new(now));
+        let now = reader.snapshot(|connection| self.look_again(connection))?;
+        self.set_shape(Arc::new(now));
         Ok(())
+    }
+
+    /// The table as another program has left it.
+    pub(crate) fn look_again(&self, connection: &Connection) -> Result<Shape> {
+        self.wanted().look_again(connection)
+    }
+
+    /// What was found out in a transaction that was not committed is not known any more.
+    pub(crate) fn forget_comparison(&self) {
+        self.compared.store(-1, Ordering::Relaxed);
     }
 
     /// Whether there is an index over a list.
@@ -368,7 +402,7 @@ impl<T: Data> Rows<T> {
     /// what was found wrong. Whoever calls this holds the turn.
     pub(crate) fn widen(&self, index: String) -> Result<LoadReport> {
         let opened = self.establish(Some(index))?;
-        *self.shape.write() = Some(Arc::new(opened.shape));
+        self.set_shape(Arc::new(opened.shape));
         Ok(opened.report)
     }
 

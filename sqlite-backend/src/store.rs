@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use larder_core::backend::{Admission, Committer, Journal, Progress, Shelf, check_name};
+use larder_core::backend::{Admission, Committer, Journal, Part, Progress, Shelf, check_name};
 use larder_core::{
     Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthState, HealthWatch,
-    LoadReport, Options, Quarantined, Record, Result, StoreStats, Write,
+    LoadReport, Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction, Write,
 };
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -27,6 +27,7 @@ use crate::medium::SqliteMedium;
 use crate::quarantine;
 use crate::repository::SqliteRepository;
 use crate::rows::{Findings, Rows, Verify};
+use crate::transact::{RowsPart, transact};
 
 /// The first SQLite without the race between a writer that begins the log anew and a checkpoint.
 /// Source: <https://www.sqlite.org/releaselog/3_51_3.html>.
@@ -225,7 +226,8 @@ impl SqliteStore {
                 let rows = Arc::new(rows);
                 let verify = Arc::clone(&rows) as Arc<dyn Verify>;
                 shared.open.lock().insert(name.clone(), verify);
-                Ok((rows, report))
+                let part = Arc::new(RowsPart(Arc::clone(&rows))) as Arc<dyn Part<T>>;
+                Ok((rows, part, report))
             })
             .map_err(|error| error.with_operation("open").with_collection(&name))?;
         // Not while collections are locked: a log may be kept in this very store.
@@ -301,6 +303,21 @@ impl Shared {
 }
 
 impl Backend for SqliteStore {
+    fn transact(&self, body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>) -> Result<Write<()>> {
+        let Shared {
+            database,
+            journal,
+            shelf,
+            ..
+        } = &*self.shared;
+        transact(database, journal, shelf, body)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<StoreChanges> {
+        self.shared.check_open()?;
+        StoreChanges::open(&self.shared.journal, capacity)
+    }
+
     fn flush(&self) -> Write<()> {
         self.shared.journal.flush()
     }
@@ -312,8 +329,12 @@ impl Backend for SqliteStore {
                 self.shared
                     .journal
                     .between_writes(|| Write::closing((), Arc::clone(committer.progress())))
+                    .unwrap_or_else(|error| Write::failed((), error))
             }
             Access::Read { closed } => {
+                if let Err(error) = self.shared.journal.close() {
+                    return Write::failed((), error);
+                }
                 closed.store(true, Ordering::SeqCst);
                 self.shared.database.close();
                 Write::done(())

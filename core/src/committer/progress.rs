@@ -14,7 +14,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::state::{End, Sleep, State, poisoned};
 use super::{CommitterOptions, Medium, error_chain};
 use crate::error::{Error, ErrorKind, Result};
+use crate::feed::Feed;
 use crate::health::{Health, HealthState};
+use crate::holder::Holder;
 
 /// What writers, waiters and the thread share.
 pub struct Progress {
@@ -36,6 +38,9 @@ pub struct Progress {
     /// What a waiter flushes himself; empty where a flush is too long for that. Weak, because the
     /// medium knows the progress.
     led: OnceLock<Weak<dyn Medium>>,
+    /// Ends with the store.
+    feed: Arc<Feed>,
+    holder: Arc<Holder>,
 }
 
 impl std::fmt::Debug for Progress {
@@ -57,7 +62,24 @@ impl Progress {
             health: Event::new(),
             closed: AtomicBool::new(false),
             led: OnceLock::new(),
+            feed: Arc::default(),
+            holder: Arc::default(),
         }
+    }
+
+    /// Who is told of changes.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// Who is inside a transaction.
+    pub(crate) fn holder(&self) -> Arc<Holder> {
+        Arc::clone(&self.holder)
+    }
+
+    /// Refuses a wait inside a transaction: a flush may need the turn that it holds.
+    pub(crate) fn check_may_wait(&self) -> Result<()> {
+        self.holder.check()
     }
 
     /// From now on a waiter may flush this medium himself, if its flushes are short.
@@ -335,6 +357,7 @@ impl Progress {
         for waiting in &self.leaders {
             waiting.notify_all();
         }
+        self.feed.close();
     }
 }
 

@@ -1,15 +1,18 @@
 //! A collection in memory: the engine of the memory store and of the JSON store.
 //!
 //! Owns [`Table`]: admitting records, applying operations all or nothing, and answering reads
-//! without touching a disk. Rows and entries are in `state.rs`, queries in `select.rs`.
+//! without touching a disk. Rows and entries are in `state.rs`, queries in `select.rs`, its share in
+//! a transaction is `stage.rs`.
 //!
 //! Nothing that a user wrote (serde code, checks, filters, comparisons) runs while a lock is held
 //! that a reader needs, so a panic there leaves everything as it was.
 
+mod ahead;
 mod apply;
 mod loader;
 mod repository;
 mod select;
+mod stage;
 mod state;
 
 use std::fmt;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::admission::Admission;
+use crate::changes::Changes;
 use crate::collection::Collection;
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
@@ -26,11 +30,13 @@ use crate::plan::Plan;
 use crate::query::Query;
 use crate::record::Data;
 use crate::report::LoadReport;
+use crate::transaction::Part;
 use select::Found;
 use state::State;
 
 pub use loader::{Loaded, Loader, Loser};
 pub use repository::{Host, TableRepository};
+pub use stage::transact_tables;
 
 /// A collection in memory.
 pub struct Table<T> {
@@ -68,6 +74,12 @@ impl<T: Data> Table<T> {
     #[must_use]
     pub fn report(&self) -> &Arc<LoadReport> {
         &self.report
+    }
+
+    /// The collection as it takes part in transactions, for the store's shelf.
+    #[must_use]
+    pub fn part(self: &Arc<Self>) -> Arc<dyn Part<T>> {
+        Arc::new(stage::TablePart(Arc::clone(self)))
     }
 
     /// The order of the store's writes.
@@ -151,6 +163,16 @@ impl<T: Data> Table<T> {
     /// [`InvalidQuery`](crate::ErrorKind::InvalidQuery).
     pub fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
         crate::resolve::cursor_after(&self.admission, query, record)
+            .map_err(|error| self.here(error))
+    }
+
+    /// The changes of this collection from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`NestedTransaction`](crate::ErrorKind::NestedTransaction).
+    pub fn listen(&self, capacity: usize) -> Result<Changes<T>> {
+        Changes::open(&self.journal, Arc::clone(&self.name), capacity)
             .map_err(|error| self.here(error))
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Table;
+use crate::changes::Changes;
 use crate::collection::Collection;
 use crate::cursor::Cursor;
 use crate::error::Result;
@@ -103,6 +104,10 @@ impl<T: Data> Repository<T> for TableRepository<T> {
 
     fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
         self.table.apply(ops)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<Changes<T>> {
+        self.open()?.listen(capacity)
     }
 
     fn flush(&self) -> Write<()> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::ahead::{Ahead, Seen};
 use super::state::{Entries, Postings, Slot, State};
 use crate::admission::Admission;
 use crate::error::Result;
@@ -61,6 +62,39 @@ pub(super) fn select<T: Data>(
     Ok(finish(&resolved, candidates))
 }
 
+/// As [`select`], over the rows as they will be after what is ahead of them.
+pub(super) fn select_ahead<T: Data>(
+    admission: &Admission<T>,
+    state: &RwLock<State<T>>,
+    ahead: &Ahead<T>,
+    query: &Query<T>,
+) -> Result<Vec<Found<T>>> {
+    let resolved = Resolved::new(admission, query)?;
+    let mut found = Vec::new();
+    if !ahead.hides_all() {
+        let candidates = {
+            let state = state.read();
+            let route = match choose(&resolved, &state) {
+                // It stops at the limit, and a row that it found may be another by now.
+                Route::Ordered { .. } => Route::Scan,
+                route => route,
+            };
+            candidates_of(&resolved, &state, route, usize::MAX)
+        };
+        found = tested(&resolved, candidates.found, candidates.route);
+        found.retain(|found| matches!(ahead.look(&found.id), Seen::Rows));
+    }
+    let new = ahead
+        .records()
+        .filter(|(_, record)| resolved.admits(record, |_| false));
+    found.extend(new.map(|(id, record)| Found {
+        id: Arc::clone(id),
+        record: Arc::clone(record),
+    }));
+    found.sort_unstable_by(|a, b| a.id.as_bytes().cmp(b.id.as_bytes()));
+    Ok(arranged(&resolved, found))
+}
+
 pub(super) fn explain<T: Data>(
     admission: &Admission<T>,
     state: &RwLock<State<T>>,
@@ -108,8 +142,17 @@ pub(super) fn explain<T: Data>(
 
 /// Chooses a route and takes its candidates. Runs no user code: rows are locked.
 fn candidates<T: Data>(resolved: &Resolved<'_, T>, state: &State<T>) -> Candidates<T> {
-    let route = choose(resolved, state);
     let limit = resolved.query.limit.unwrap_or(usize::MAX);
+    candidates_of(resolved, state, choose(resolved, state), limit)
+}
+
+/// The candidates of a route; as many as `limit` where these are the result already.
+fn candidates_of<T: Data>(
+    resolved: &Resolved<'_, T>,
+    state: &State<T>,
+    route: Route,
+    limit: usize,
+) -> Candidates<T> {
     let take = |slots: &mut dyn Iterator<Item = Slot>, limit: usize| -> Vec<Found<T>> {
         slots
             .filter_map(|slot| state.row(slot))
@@ -327,14 +370,20 @@ fn walk<'e>(
 
 /// Tests, orders and cuts off what the route left. Runs user code: nothing is locked.
 fn finish<T: Data>(resolved: &Resolved<'_, T>, candidates: Candidates<T>) -> Vec<Found<T>> {
-    let Candidates {
-        mut found,
-        route,
-        finished,
-    } = candidates;
-    if finished {
-        return found;
+    if candidates.finished {
+        return candidates.found;
     }
+    let found = tested(resolved, candidates.found, candidates.route);
+    arranged(resolved, found)
+}
+
+/// Of what a route found, what the query means: each record once, in id order unless the route has
+/// an order of its own. Runs user code: nothing is locked.
+fn tested<T: Data>(
+    resolved: &Resolved<'_, T>,
+    mut found: Vec<Found<T>>,
+    route: Route,
+) -> Vec<Found<T>> {
     let served = route.served();
     let is_served = |position| Some(position) == served;
     if !resolved.is_served_by(is_served) {
@@ -345,6 +394,11 @@ fn finish<T: Data>(resolved: &Resolved<'_, T>, candidates: Candidates<T>) -> Vec
         found.sort_unstable_by(|a, b| a.id.as_bytes().cmp(b.id.as_bytes()));
         found.dedup_by(|a, b| a.id == b.id);
     }
+    found
+}
+
+/// Records in id order, in the order that is asked for, from the cursor to the limit.
+fn arranged<T: Data>(resolved: &Resolved<'_, T>, mut found: Vec<Found<T>>) -> Vec<Found<T>> {
     let limit = resolved.query.limit.unwrap_or(usize::MAX);
     let after = resolved.query.after.as_ref();
     if resolved.order.is_empty() {

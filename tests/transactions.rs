@@ -1,0 +1,545 @@
+//! Transactions: the same on every backend.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use larder::prelude::*;
+use larder::{AnyRepository, Collection, Error, ErrorKind, Query};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "sessions")]
+struct Session {
+    #[record(id)]
+    id: String,
+    #[record(unique)]
+    channel: String,
+    #[record(index)]
+    tags: Vec<String>,
+    turns: u32,
+    #[serde(skip)]
+    live: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "gates")]
+struct Gate {
+    #[record(id)]
+    id: String,
+    #[record(index)]
+    session: String,
+}
+
+fn session(id: &str, channel: &str) -> Session {
+    Session {
+        id: id.into(),
+        channel: channel.into(),
+        tags: vec!["t".into(), channel.into()],
+        turns: 0,
+        live: true,
+    }
+}
+
+fn gate(id: &str, session: &str) -> Gate {
+    Gate {
+        id: id.into(),
+        session: session.into(),
+    }
+}
+
+/// A store of one backend, with both collections open.
+struct Setup {
+    url: String,
+    store: Store,
+    sessions: AnyRepository<Session>,
+    gates: AnyRepository<Gate>,
+    dir: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(scheme: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = match scheme {
+            "json" => format!("json:{}", dir.path().display()),
+            "sqlite" => format!("sqlite:{}", dir.path().join("data.db").display()),
+            _ => "memory:".to_owned(),
+        };
+        Self::open(url, dir)
+    }
+
+    fn open(url: String, dir: tempfile::TempDir) -> Self {
+        let store = Store::open(&url).unwrap();
+        Self {
+            sessions: store.repository().unwrap(),
+            gates: store.repository().unwrap(),
+            store,
+            url,
+            dir,
+        }
+    }
+
+    /// Closes and opens again; a store in memory stays as it is.
+    fn reopen(self) -> Self {
+        if self.url == "memory:" {
+            return self;
+        }
+        self.store.close().wait().unwrap();
+        Self::open(self.url, self.dir)
+    }
+
+    fn ids(&self) -> (Vec<String>, Vec<String>) {
+        let sessions = self.sessions.find(Query::all()).unwrap();
+        let gates = self.gates.find(Query::all()).unwrap();
+        (
+            sessions.iter().map(|s| s.id.clone()).collect(),
+            gates.iter().map(|g| g.id.clone()).collect(),
+        )
+    }
+
+    fn sequence(&self) -> u64 {
+        self.store.health().applied
+    }
+}
+
+macro_rules! on_every_backend {
+    ($($name:ident,)*) => {
+        mod memory { $(#[test] fn $name() { super::$name(super::Setup::new("memory")); })* }
+        mod json { $(#[test] fn $name() { super::$name(super::Setup::new("json")); })* }
+        mod sqlite { $(#[test] fn $name() { super::$name(super::Setup::new("sqlite")); })* }
+    };
+}
+
+on_every_backend![
+    both_or_neither,
+    it_sees_what_it_wrote,
+    queries_see_what_it_wrote,
+    others_see_nothing_before_its_end,
+    a_refused_verb_changes_nothing_and_the_rest_stays,
+    a_panic_takes_everything_back,
+    a_nested_one_is_an_error,
+    whoever_waits_inside_is_told,
+    it_is_one_write,
+    a_closed_collection_is_named,
+    an_error_of_the_callers_own_comes_back,
+    run_time_fields_stay,
+    collections_without_types_take_part,
+    the_result_is_durable_when_awaited,
+    replace_is_about_what_the_transaction_sees,
+    it_is_one_after_the_other,
+];
+
+fn both_or_neither(it: Setup) {
+    it.store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            tx.insert(gate("g", "s"))
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    let before = it.sequence();
+    let error = it
+        .store
+        .transaction(|tx| {
+            tx.delete::<Session>("s")?;
+            tx.save(session("s2", "c"))?;
+            tx.delete::<Gate>("g")?;
+            tx.insert(gate("g2", "s"))?;
+            tx.insert(gate("g2", "s"))
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(error.collection(), Some("gates"));
+    assert_eq!(it.sequence(), before);
+    assert_eq!(it.ids(), (vec!["s".into()], vec!["g".into()]));
+    let it = it.reopen();
+    assert_eq!(it.ids(), (vec!["s".into()], vec!["g".into()]));
+}
+
+fn it_sees_what_it_wrote(it: Setup) {
+    it.sessions.save(session("s", "c")).unwrap().detach();
+    let seen = it
+        .store
+        .transaction(|tx| {
+            assert_eq!(tx.get::<Session>("s")?.unwrap().turns, 0);
+            tx.update::<Session>("s", |s| s.turns += 1)?;
+            tx.update::<Session>("s", |s| s.turns += 1)?;
+            assert!(tx.update::<Session>("x", |s| s.turns += 1)?.is_none());
+            assert_eq!(tx.get::<Session>("s")?.unwrap().turns, 2);
+            // A unique key that was given up is free.
+            tx.delete::<Session>("s")?;
+            assert!(tx.get::<Session>("s")?.is_none());
+            tx.insert(session("t", "c"))?;
+            let taken = tx.insert(session("u", "c")).unwrap_err();
+            assert_eq!(taken.kind(), ErrorKind::UniqueViolation);
+            assert_eq!(taken.current::<Session>().unwrap().id, "t");
+            tx.of::<Session>()?.clear()?;
+            assert_eq!(tx.count::<Session>(Query::all())?, 0);
+            tx.insert(session("v", "c"))?;
+            tx.get::<Session>("v")
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(seen.unwrap().id, "v");
+    assert_eq!(it.ids().0, ["v"]);
+    assert_eq!(
+        it.sessions
+            .find_one(Session::CHANNEL.is("c"))
+            .unwrap()
+            .unwrap()
+            .id,
+        "v"
+    );
+}
+
+fn queries_see_what_it_wrote(it: Setup) {
+    for (id, channel) in [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")] {
+        it.sessions.save(session(id, channel)).unwrap().detach();
+    }
+    let ids =
+        |found: Vec<Arc<Session>>| -> Vec<String> { found.iter().map(|s| s.id.clone()).collect() };
+    it.store
+        .transaction(|tx| {
+            tx.delete::<Session>("b")?;
+            tx.update::<Session>("c", |s| s.channel = "0".into())?;
+            tx.save(session("e", "5"))?;
+            assert_eq!(ids(tx.find::<Session>(Query::all())?), ["a", "c", "d", "e"]);
+            assert_eq!(ids(tx.find(Session::TAGS.is("t"))?), ["a", "c", "d", "e"]);
+            assert_eq!(ids(tx.find(Session::TAGS.is("5"))?), ["e"]);
+            assert!(tx.find_one(Session::CHANNEL.is("3"))?.is_none());
+            assert_eq!(tx.find_one(Session::CHANNEL.is("0"))?.unwrap().id, "c");
+            let by_channel = Query::all().order_by(Session::CHANNEL.asc()).limit(2);
+            assert_eq!(ids(tx.find(by_channel.clone())?), ["c", "a"]);
+            let down = Query::all().order_by(Session::CHANNEL.desc()).limit(3);
+            assert_eq!(ids(tx.find(down)?), ["e", "d", "a"]);
+            let range = Session::CHANNEL.range("1".to_owned()..).limit(2);
+            assert_eq!(ids(tx.find(range)?), ["a", "d"]);
+            let odd = Query::all().filter(|s: &Session| s.id != "d");
+            assert_eq!(tx.count(odd)?, 3);
+            assert_eq!(tx.count::<Session>(Query::all().limit(3))?, 3);
+            let after_a = it.sessions.cursor_after(&by_channel, &session("a", "1"))?;
+            assert_eq!(ids(tx.find(by_channel.after(after_a))?), ["d", "e"]);
+            Ok(())
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(it.ids().0, ["a", "c", "d", "e"]);
+}
+
+fn others_see_nothing_before_its_end(it: Setup) {
+    it.store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            assert!(it.sessions.get("s")?.is_none());
+            assert_eq!(it.sessions.count(Query::all())?, 0);
+            std::thread::scope(|threads| {
+                let other = threads.spawn(|| it.sessions.get("s").unwrap().is_none());
+                assert!(other.join().unwrap());
+            });
+            Ok(())
+        })
+        .unwrap()
+        .detach();
+    assert!(it.sessions.get("s").unwrap().is_some());
+}
+
+fn a_refused_verb_changes_nothing_and_the_rest_stays(it: Setup) {
+    it.sessions.save(session("s", "c")).unwrap().detach();
+    it.store
+        .transaction(|tx| {
+            tx.insert(gate("g", "s"))?;
+            let all = tx.of::<Session>()?;
+            // The last of three is refused, so none of them is made.
+            let refused = all.save_all([session("x", "1"), session("y", "2"), session("z", "1")]);
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::UniqueViolation);
+            assert_eq!(all.count(Query::all())?, 1);
+            assert!(all.find_one(Session::CHANNEL.is("1"))?.is_none());
+            all.insert(session("w", "1"))?;
+            let bad = all.save(session("", "3")).unwrap_err();
+            assert_eq!(bad.kind(), ErrorKind::InvalidId);
+            Ok(())
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    let it = it.reopen();
+    assert_eq!(it.ids(), (vec!["s".into(), "w".into()], vec!["g".into()]));
+}
+
+fn a_panic_takes_everything_back(it: Setup) {
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = it.store.transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            assert!(tx.get::<Session>("s")?.is_none(), "on purpose");
+            Ok(())
+        });
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(it.ids(), (vec![], vec![]));
+    // The store goes on.
+    it.sessions.save(session("s", "c")).unwrap().wait().unwrap();
+    it.store
+        .transaction(|tx| tx.insert(gate("g", "s")))
+        .unwrap()
+        .wait()
+        .unwrap();
+}
+
+fn a_nested_one_is_an_error(it: Setup) {
+    it.store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            let nested = it.store.transaction(|tx| tx.insert(gate("g", "s")));
+            assert_eq!(nested.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            let beside = it.gates.save(gate("g", "s"));
+            assert_eq!(beside.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            let listening = it.sessions.changes();
+            assert_eq!(listening.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            let closing = it.store.close().wait();
+            assert_eq!(closing.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            // Another store is none of its business.
+            let other = Store::open("memory:")?;
+            other.repository::<Gate>()?.save(gate("g", "s"))?.wait()?;
+            Ok(())
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(it.ids(), (vec!["s".into()], vec![]));
+    it.gates.save(gate("g", "s")).unwrap().wait().unwrap();
+}
+
+fn whoever_waits_inside_is_told(it: Setup) {
+    let earlier = it.gates.save(gate("g", "s")).unwrap();
+    let on_disk = it.url != "memory:";
+    let mut earlier = Some(earlier);
+    it.store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            let flushed = it.store.flush().wait();
+            assert_eq!(flushed.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            if on_disk {
+                let waited = earlier.take().unwrap().wait();
+                assert_eq!(waited.unwrap_err().kind(), ErrorKind::NestedTransaction);
+            }
+            Ok(())
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    drop(earlier);
+    assert!(it.reopen().gates.get("g").unwrap().is_some());
+}
+
+fn it_is_one_write(it: Setup) {
+    let before = it.sequence();
+    let write = it
+        .store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            tx.insert(session("t", "d"))?;
+            tx.insert(gate("g", "s"))
+        })
+        .unwrap();
+    assert_eq!(it.sequence(), before + 1);
+    write.wait().unwrap();
+    // One that only reads, or changes nothing, is none.
+    let read = it.store.transaction(|tx| {
+        tx.delete::<Gate>("nobody")?;
+        tx.get::<Session>("s")
+    });
+    assert!(read.unwrap().wait().unwrap().is_some());
+    assert_eq!(it.sequence(), before + 1);
+}
+
+fn a_closed_collection_is_named(it: Setup) {
+    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+    #[record(collection = "others")]
+    struct Other {
+        #[record(id)]
+        id: String,
+    }
+    let error = it
+        .store
+        .transaction(|tx| tx.save(Other { id: "o".into() }))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.collection(), Some("others"));
+    assert!(error.message().contains("not open"), "{error}");
+    let error = it
+        .store
+        .transaction(|tx| tx.collection::<Value>("gates").map(|_| ()))
+        .unwrap_err();
+    assert!(error.message().contains("another record type"), "{error}");
+}
+
+fn an_error_of_the_callers_own_comes_back(it: Setup) {
+    #[derive(Debug, PartialEq)]
+    enum Mine {
+        Refused(u8),
+        Store(ErrorKind),
+    }
+    impl From<Error> for Mine {
+        fn from(error: Error) -> Self {
+            Self::Store(error.kind())
+        }
+    }
+    let refused = it.store.try_transaction(|tx| -> Result<(), Mine> {
+        tx.insert(session("s", "c"))?;
+        Err(Mine::Refused(7))
+    });
+    assert_eq!(refused.unwrap_err(), Mine::Refused(7));
+    let refused = it.store.try_transaction(|tx| -> Result<(), Mine> {
+        tx.insert(session("s", "c"))?;
+        tx.insert(session("s", "c"))?;
+        Ok(())
+    });
+    assert_eq!(refused.unwrap_err(), Mine::Store(ErrorKind::AlreadyExists));
+    assert_eq!(it.ids().0.len(), 0);
+}
+
+fn run_time_fields_stay(it: Setup) {
+    it.store
+        .transaction(|tx| {
+            tx.insert(session("s", "c"))?;
+            assert!(tx.get::<Session>("s")?.unwrap().live);
+            tx.update::<Session>("s", |s| s.turns = 1)?;
+            assert!(tx.find_one(Session::CHANNEL.is("c"))?.unwrap().live);
+            // What is refused leaves them as they are.
+            let mut other = session("s", "c");
+            other.live = false;
+            let all = tx.of::<Session>()?;
+            assert!(all.save_all([other, session("x", "c")]).is_err());
+            assert!(tx.get::<Session>("s")?.unwrap().live);
+            Ok(())
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert!(it.sessions.get("s").unwrap().unwrap().live);
+    let taken_back = it.store.transaction(|tx| {
+        tx.update::<Session>("s", |s| s.live = false)?;
+        Err::<(), _>(Error::new(ErrorKind::Internal, "on purpose"))
+    });
+    assert!(taken_back.is_err());
+    assert!(it.sessions.get("s").unwrap().unwrap().live);
+}
+
+fn collections_without_types_take_part(it: Setup) {
+    let notes = it
+        .store
+        .collection(Collection::<Value>::named("notes").unique("n"))
+        .unwrap();
+    it.store
+        .transaction(|tx| {
+            let notes = tx.collection::<Value>("notes")?;
+            notes.save(json!({"id": "a", "n": 1}))?;
+            // Of another type than before: a column that was made for numbers has to be wider.
+            notes.save(json!({"id": "b", "n": "two"}))?;
+            notes.save(json!({"id": "c", "n": true}))?;
+            let taken = notes.save(json!({"id": "d", "n": true})).unwrap_err();
+            assert_eq!(taken.kind(), ErrorKind::UniqueViolation);
+            tx.insert(session("s", "c"))
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(notes.count(Query::all()).unwrap(), 3);
+    assert_eq!(it.sessions.count(Query::all()).unwrap(), 1);
+}
+
+fn the_result_is_durable_when_awaited(it: Setup) {
+    pollster::block_on(async {
+        it.store
+            .transaction(|tx| {
+                tx.insert(session("s", "c"))?;
+                tx.insert(gate("g", "s"))
+            })
+            .unwrap()
+            .await
+            .unwrap();
+    });
+    assert!(!it.store.health().is_dirty());
+    let it = it.reopen();
+    assert_eq!(it.ids(), (vec!["s".into()], vec!["g".into()]));
+}
+
+fn replace_is_about_what_the_transaction_sees(it: Setup) {
+    let saved = it.sessions.save(session("s", "c")).unwrap().wait().unwrap();
+    it.store
+        .transaction(|tx| {
+            let mut next = Session::clone(&saved);
+            next.turns = 1;
+            let now = tx.replace(&saved, next.clone())?;
+            next.turns = 2;
+            let conflict = tx.replace(&saved, next.clone()).unwrap_err();
+            assert_eq!(conflict.kind(), ErrorKind::Conflict);
+            assert_eq!(conflict.current::<Session>().unwrap().turns, 1);
+            tx.replace(&now, next)
+        })
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(it.sessions.get("s").unwrap().unwrap().turns, 2);
+}
+
+fn it_is_one_after_the_other(it: Setup) {
+    it.sessions.save(session("s", "c")).unwrap().detach();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        // The sum over both collections never changes, whenever somebody looks within a transaction.
+        let looking = threads.spawn(|| {
+            let mut looks = 0;
+            while !stop.load(Ordering::SeqCst) || looks == 0 {
+                let sum = it
+                    .store
+                    .transaction(|tx| {
+                        let turns = tx.get::<Session>("s")?.unwrap().turns;
+                        Ok(u64::from(turns) == tx.count::<Gate>(Query::all())?)
+                    })
+                    .unwrap()
+                    .into_visible()
+                    .unwrap();
+                assert!(sum);
+                looks += 1;
+            }
+        });
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let it = &it;
+                threads.spawn(move || {
+                    for n in 0..50 {
+                        it.store
+                            .transaction(|tx| {
+                                tx.update::<Session>("s", |s| s.turns += 1)?;
+                                tx.insert(gate(&format!("{writer}-{n}"), "s"))
+                            })
+                            .unwrap()
+                            .detach();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        stop.store(true, Ordering::SeqCst);
+        looking.join().unwrap();
+    });
+    assert_eq!(it.sessions.get("s").unwrap().unwrap().turns, 200);
+    let it = it.reopen();
+    assert_eq!(it.gates.count(Query::all()).unwrap(), 200);
+}
