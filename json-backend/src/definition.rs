@@ -107,21 +107,27 @@ pub(crate) fn read_or_guess(
     }
 }
 
-/// Writes a definition, pretty: people read it, and it changes seldom.
+/// The file of a definition, pretty: people read it, and it changes seldom.
+pub(crate) fn text(path: &Path, definition: &Definition) -> Result<String, JsonError> {
+    let mut text =
+        serde_json::to_string_pretty(definition).map_err(|source| JsonError::Definition {
+            path: path.to_owned(),
+            source,
+        })?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Writes a definition by itself.
 pub(crate) fn write(
     disk: &dyn Disk,
     path: &Path,
     definition: &Definition,
     sync: bool,
 ) -> Result<(), JsonError> {
-    let text =
-        serde_json::to_string_pretty(definition).map_err(|source| JsonError::Definition {
-            path: path.to_owned(),
-            source,
-        })?;
+    let text = text(path, definition)?;
     publish(disk, path, sync, PRIVATE_MODE, |out| {
-        out.write_all(text.as_bytes())?;
-        out.write_all(b"\n")
+        out.write_all(text.as_bytes())
     })?;
     Ok(())
 }

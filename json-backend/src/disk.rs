@@ -11,6 +11,8 @@
 //! | [`TempFile::sync`]                | no                           | the bytes and the mode, but not the name |
 //! | [`TempFile::close_and_rename`]    | yes, whole or not at all     | no: old or new content, either |
 //! | [`TempFile::close_and_create`]    | yes, whole or not at all     | no                             |
+//! | [`TempFile::close_and_keep`]      | no (unknown name)            | no: the name is not synced     |
+//! | [`Disk::rename`]                  | yes, whole or not at all     | no: both names as before, or both as after |
 //! | [`Disk::remove`]                  | yes                          | no                             |
 //! | [`Disk::create_dirs`]             | yes                          | no                             |
 //! | [`Disk::sync_dir`]                | -                            | every rename, creation and removal in that directory so far |
@@ -73,6 +75,13 @@ pub(crate) trait Disk: Debug + Send + Sync {
     /// The names in a directory, sorted bytewise so that every run sees the same order.
     fn list(&self, dir: &Path) -> Result<Vec<OsString>, DiskError>;
 
+    /// Moves a file to another name in the same directory, replacing what is there. On an error both
+    /// names are as before, as far as the system can be believed.
+    ///
+    /// # Errors
+    /// [`DiskError::is_not_found`] if there is no `from`, or what the system says.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+
     /// Removes a file; `false` if there was none.
     fn remove(&self, path: &Path) -> Result<bool, DiskError>;
 
@@ -101,6 +110,10 @@ pub(crate) trait TempFile: Debug + Send {
     /// Closes the file and gives it the name `target`, which must be free: never replaces
     /// anything. On an error, also on [`DiskError::is_already_there`], the temp file is removed.
     fn close_and_create(self: Box<Self>, target: &Path) -> Result<(), DiskError>;
+
+    /// Closes the file and leaves it under its temporary name, to be moved by [`Disk::rename`], or
+    /// removed, by whoever has the name from here on. On an error the temp file is removed.
+    fn close_and_keep(self: Box<Self>) -> Result<PathBuf, DiskError>;
 }
 
 /// Who may use a file that is about to be written.

@@ -48,6 +48,20 @@ pub(crate) enum JsonError {
     },
     #[error("the definition is of a newer form, or of the collection {found:?}")]
     OtherDefinition { path: PathBuf, found: String },
+    #[error(
+        "this is not a commit record of Larder's, or it is damaged ({reason}); nothing was touched. If \
+         it is somebody else's file, move it away. Else keep a copy of the directory before you remove \
+         it: some collections may then be older than others"
+    )]
+    OddCommit { path: PathBuf, reason: String },
+    #[error(
+        "the commit record says that this file is the new content of {}, and it is not as it was \
+         written: it has been damaged or changed; nothing was touched. Put the right file back; or \
+         keep a copy of the directory and remove larder.commit: some collections may then be older \
+         than others",
+        target.display()
+    )]
+    OddTemp { path: PathBuf, target: PathBuf },
     #[error("the collection {other:?} is there, whose name differs only in case")]
     OtherCase { path: PathBuf, other: String },
 }
@@ -78,7 +92,9 @@ impl From<JsonError> for Error {
             JsonError::NewerFormat { path, .. } | JsonError::NewerVersion { path, .. } => {
                 Self::new(ErrorKind::NewerVersion, message).with_path(path)
             }
-            JsonError::Unrecognised { path } => {
+            JsonError::Unrecognised { path }
+            | JsonError::OddCommit { path, .. }
+            | JsonError::OddTemp { path, .. } => {
                 Self::new(ErrorKind::Unrecognized, message).with_path(path)
             }
             JsonError::ChangedBehindUs { path } => {

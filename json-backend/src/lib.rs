@@ -24,13 +24,22 @@
 //! `rename(2)` ("atomically replaced") and `fsync(2)` ("an explicit `fsync()` on a file descriptor
 //! for the directory is also needed") of the Linux man-pages.
 //!
-//! Each flush rewrites the whole file. Up to some ten thousand records that is a matter of
+//! A flush of several collections replaces their files as one: the new contents are written and synced
+//! beside the old ones, a small file `larder.commit` names them, and when that is durable they are
+//! renamed into place. Opening a store finishes what a crash left of it. So across collections, too, a
+//! crash leaves the state after some prefix of the writes.
+//!
+//! Each flush rewrites the whole file of every collection that changed. Up to some ten thousand records that is a matter of
 //! milliseconds; beyond 64 MB a warning says so.
 
+mod commit;
+mod commit_record;
+mod committed_view;
 mod cursor;
 mod definition;
 mod disk;
 mod error;
+mod files;
 mod findings;
 mod format;
 mod image;
@@ -43,6 +52,7 @@ mod publish;
 mod quarantine;
 mod real_disk;
 mod record_file;
+mod recover;
 mod repository;
 mod salvage;
 mod salvage_inline;

@@ -3,9 +3,11 @@
 //! Owns [`JsonMedium`]: taking what has gathered, and the order in which a flush writes. Nothing
 //! here is locked that a reader or a writer of records needs.
 //!
-//! For each collection a flush writes, in this order: the copy of a damaged original, the
-//! quarantine, the definition, the records. So no byte of the old file is gone before it is safe
-//! elsewhere. What fails stays pending, and the next flush does all of it anew.
+//! A flush writes, for each collection, what must be safe first (see `files`): the copy of a damaged
+//! original, the quarantine, the definition. So no byte of an old file is gone before it is safe
+//! elsewhere. Then the records of all dirty collections, as one (see `commit`): what a flush took from
+//! the journal reaches the files all or not at all, so what a crash leaves is the state after some
+//! prefix of the store's writes. What fails stays pending, and the next flush does all of it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,65 +17,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder_core::backend::{Journal, Medium, Progress};
 use larder_core::{
-    Action, Definition, Durability, Error, ErrorKind, Issue, IssueKind, OnExternalChange, Options,
-    Position, Quarantined, Result,
+    Durability, Error, ErrorKind, Issue, OnExternalChange, Options, Quarantined, Result,
 };
 use parking_lot::Mutex;
 
-use crate::definition;
-use crate::disk::{Disk, Identity, PRIVATE_MODE};
+use crate::commit::Commits;
+use crate::disk::Disk;
 use crate::error::JsonError;
-use crate::image::Image;
-use crate::load::LARGE_FILE;
+use crate::files::{Files, Manner};
 use crate::lock::{LOCK_FILE, LockHandle, LockMode};
 use crate::names::Names;
-use crate::publish::{copy_aside, publish};
 use crate::quarantine;
 
-/// One collection's files, and what has to be written to them.
-pub(crate) struct Files {
-    pub(crate) names: Names,
-    pub(crate) collection: String,
-    pub(crate) version: u32,
-    pub(crate) image: Image,
-    /// The file as it was last read or written; `None` if there was none.
-    pub(crate) identity: Option<Identity>,
-    /// Whether the records differ from the file's.
-    pub(crate) dirty: bool,
-    /// The definition, if the one on disk is another.
-    pub(crate) definition: Option<Definition>,
-    /// The bytes of a definition that cannot be read, to be copied aside before it is replaced.
-    pub(crate) odd_definition: Option<Vec<u8>>,
-    pub(crate) quarantine: Vec<Quarantined>,
-    pub(crate) original: Option<Vec<u8>>,
-    /// The size at which was last looked whether to warn.
-    pub(crate) warned_at: u64,
-}
-
-impl Files {
-    /// Says once when the file has become one that should not be a file, or that the next open
-    /// would refuse.
-    fn warn_of_size(&mut self, limit: u64) {
-        let bytes = self.identity.map_or(0, |identity| identity.len);
-        let before = std::mem::replace(&mut self.warned_at, bytes);
-        if bytes > limit && before <= limit {
-            tracing::error!(
-                target: "larder::flush",
-                path = %self.names.records().display(),
-                bytes,
-                limit,
-                "the file is larger than max_file_bytes: it will not be opened again unless the \
-                 limit is raised"
-            );
-        } else if bytes > LARGE_FILE && before <= LARGE_FILE {
-            tracing::warn!(
-                target: "larder::flush",
-                path = %self.names.records().display(),
-                bytes,
-                "each flush rewrites this file as a whole; so many records belong in a database"
-            );
-        }
-    }
+/// What is written under one lock.
+struct Open {
+    /// The collections that are open.
+    files: BTreeMap<String, Files>,
+    commits: Commits,
 }
 
 /// The files of a store.
@@ -84,7 +44,7 @@ pub(crate) struct JsonMedium {
     on_external_change: OnExternalChange,
     max_file_bytes: u64,
     journal: Arc<Journal>,
-    files: Mutex<BTreeMap<String, Files>>,
+    files: Mutex<Open>,
     lock: Mutex<Option<Box<dyn LockHandle>>>,
     released: AtomicBool,
     /// What came up while the store was open.
@@ -108,14 +68,19 @@ impl JsonMedium {
         lock: Box<dyn LockHandle>,
         progress: Arc<Progress>,
     ) -> Self {
+        let sync = options.durability == Durability::PowerLoss;
+        let open = Open {
+            files: BTreeMap::new(),
+            commits: Commits::new(dir.clone(), sync),
+        };
         Self {
             disk,
             dir,
-            sync: options.durability == Durability::PowerLoss,
+            sync,
             on_external_change: options.on_external_change,
             max_file_bytes: options.max_file_bytes,
             journal: Arc::new(Journal::committed(progress)),
-            files: Mutex::default(),
+            files: Mutex::new(open),
             lock: Mutex::new(Some(lock)),
             released: AtomicBool::new(false),
             issues: Mutex::default(),
@@ -138,13 +103,14 @@ impl JsonMedium {
 
     /// Takes in a collection that was loaded.
     pub(crate) fn add(&self, files: Files) {
-        self.files.lock().insert(files.collection.clone(), files);
+        let mut open = self.files.lock();
+        open.files.insert(files.collection.clone(), files);
     }
 
     /// Entries that are not in a file yet.
     pub(crate) fn pending_quarantine(&self) -> Vec<Quarantined> {
-        self.files
-            .lock()
+        let open = self.files.lock();
+        open.files
             .values()
             .flat_map(|files| files.quarantine.clone())
             .collect()
@@ -152,9 +118,9 @@ impl JsonMedium {
 
     /// Adds entries; they are in their files when everything up to the next flush is durable.
     pub(crate) fn reject(&self, entries: Vec<Quarantined>) {
-        let mut files = self.files.lock();
+        let mut open = self.files.lock();
         for entry in entries {
-            if let Some(files) = files.get_mut(entry.collection()) {
+            if let Some(files) = open.files.get_mut(entry.collection()) {
                 files.quarantine.push(entry);
             }
         }
@@ -165,7 +131,7 @@ impl JsonMedium {
         let keys: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
         // Held, so that no flush adds to a file that is being rewritten here, and so that the store
         // is not closed meanwhile.
-        let mut files = self.files.lock();
+        let mut open = self.files.lock();
         self.check_held()?;
         let mut purged = 0;
         for collection in collections {
@@ -173,7 +139,7 @@ impl JsonMedium {
             purged +=
                 quarantine::purge(&*self.disk, &path, &keys, self.sync).map_err(JsonError::from)?;
         }
-        for files in files.values_mut() {
+        for files in open.files.values_mut() {
             let before = files.quarantine.len();
             files.quarantine.retain(|entry| !keys.contains(entry.key()));
             purged += (before - files.quarantine.len()) as u64;
@@ -208,177 +174,113 @@ impl JsonMedium {
         Ok(())
     }
 
-    fn flush_files(&self, files: &mut Files) -> Result<(), JsonError> {
-        let disk = &*self.disk;
-        if let Some(original) = &files.original {
-            let name = files.names.records_name();
-            let aside = copy_aside(
-                disk,
-                files.names.dir(),
-                &name,
-                "corrupt",
-                original,
-                self.sync,
-            )?;
-            if aside.created {
-                tracing::warn!(
-                    target: "larder::load",
-                    copy = %aside.path.display(),
-                    "the file could not be parsed as a whole; it was copied before anything is written"
-                );
+    fn manner(&self) -> Manner<'_> {
+        Manner {
+            disk: &*self.disk,
+            sync: self.sync,
+            on_external_change: self.on_external_change,
+            max_file_bytes: self.max_file_bytes,
+        }
+    }
+
+    /// Writes everything that is dirty as one. The error comes with the collection that it is about,
+    /// if it is about one.
+    fn commit(&self, open: &mut Open) -> Result<(), (Option<String>, JsonError)> {
+        let Open { files, commits } = open;
+        let manner = self.manner();
+        let mut dirty: Vec<&mut Files> = files.values_mut().filter(|f| f.is_dirty()).collect();
+        // All of them, before anything is written.
+        for files in &mut dirty {
+            match files.check_unchanged(&manner) {
+                Ok(issue) => self.issues.lock().extend(issue.inspect(tell)),
+                Err(error) => return Err((Some(files.collection.clone()), error)),
             }
-            files.original = None;
         }
-        if !files.quarantine.is_empty() {
-            quarantine::add(
-                disk,
-                &files.names.quarantine(),
-                &files.quarantine,
-                self.sync,
-            )?;
-            files.quarantine = Vec::new();
-        }
-        self.flush_definition(files);
-        if files.dirty {
-            self.check_unchanged(files)?;
+        let mut parts = Vec::new();
+        let mut pieces = Vec::new();
+        for (number, files) in dirty.iter_mut().enumerate() {
             files.image.compact();
-            let (image, collection, version) = (&files.image, &files.collection, files.version);
-            let published = publish(
-                disk,
-                &files.names.records(),
-                self.sync,
-                PRIVATE_MODE,
-                |out| image.write(out, collection, version).map(|_| ()),
-            );
-            match published {
-                Ok(identity) => files.identity = Some(identity),
-                Err(failed) => {
-                    // What was replaced is ours, durable or not: it is no foreign change later.
-                    files.identity = failed.replaced.as_deref().copied().or(files.identity);
-                    return Err(failed.into());
-                }
+            let files = &**files;
+            for (part, piece) in files
+                .pieces()
+                .map_err(|error| (Some(files.collection.clone()), error))?
+            {
+                parts.push((number, part));
+                pieces.push(piece);
             }
-            files.warn_of_size(self.max_file_bytes);
-            files.dirty = false;
+        }
+        let (replaced, failed) = match commits.commit(manner.disk, &pieces) {
+            Ok(identities) => (identities.into_iter().enumerate().collect(), None),
+            Err(failed) => (failed.replaced, Some((failed.piece, failed.error))),
+        };
+        drop(pieces);
+        for (piece, identity) in replaced {
+            if let Some((number, part)) = parts.get(piece).copied()
+                && let Some(files) = dirty.get_mut(number)
+            {
+                files.replaced(part, identity);
+            }
+        }
+        if let Some((piece, error)) = failed {
+            let collection = piece
+                .and_then(|piece| parts.get(piece))
+                .and_then(|(number, _)| dirty.get(*number))
+                .map(|files| files.collection.clone());
+            return Err((collection, error.into()));
+        }
+        for files in dirty {
+            files.committed(self.max_file_bytes);
         }
         Ok(())
     }
+}
 
-    /// Writes the definition. It only helps tools, so that it cannot be written keeps no record from
-    /// the disk; it stays pending.
-    fn flush_definition(&self, files: &mut Files) {
-        let Some(definition) = &files.definition else {
-            return;
-        };
-        let path = files.names.definition();
-        let result = match &files.odd_definition {
-            Some(odd) => {
-                let name = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                copy_aside(
-                    &*self.disk,
-                    files.names.dir(),
-                    name,
-                    "foreign",
-                    odd,
-                    self.sync,
-                )
-                .map(|_| ())
-                .map_err(JsonError::from)
-            }
-            None => Ok(()),
-        };
-        match result.and_then(|()| definition::write(&*self.disk, &path, definition, self.sync)) {
-            Ok(()) => {
-                files.definition = None;
-                files.odd_definition = None;
-            }
-            Err(error) => tracing::warn!(
-                target: "larder::flush",
-                %error,
-                collection = files.collection,
-                "the definition beside the records cannot be written"
-            ),
-        }
-    }
+fn tell(issue: &Issue) {
+    tracing::warn!(
+        target: "larder::issue",
+        collection = issue.collection(),
+        kind = issue.kind().as_str(),
+        action = issue.action().as_str(),
+        "{issue}"
+    );
+}
 
-    /// Compares the file with what was last read or written. A foreign version is kept.
-    fn check_unchanged(&self, files: &mut Files) -> Result<(), JsonError> {
-        let path = files.names.records();
-        let there = self.disk.identity(&path)?;
-        let unchanged = match (&files.identity, &there) {
-            (None, None) => true,
-            (Some(known), Some(there)) => known.same_version(there),
-            _ => false,
-        };
-        if unchanged {
-            return Ok(());
-        }
-        if self.on_external_change == OnExternalChange::Refuse {
-            return Err(JsonError::ChangedBehindUs { path });
-        }
-        let message = if there.is_some() {
-            let foreign = self.disk.read(&path, self.max_file_bytes)?.bytes;
-            let name = files.names.records_name();
-            let aside = copy_aside(
-                &*self.disk,
-                files.names.dir(),
-                &name,
-                "foreign",
-                &foreign,
-                self.sync,
-            )?;
-            format!(
-                "someone else changed the file; that version is kept as {}",
-                aside.path.display()
-            )
-        } else {
-            "someone else removed the file; it is written anew".to_owned()
-        };
-        let issue = Issue::new(
-            &files.collection,
-            IssueKind::ExternalChange,
-            Action::Kept,
-            message,
-        )
-        .at(Position::in_source(path.display().to_string()));
-        tracing::warn!(
-            target: "larder::issue",
-            collection = issue.collection(),
-            kind = issue.kind().as_str(),
-            action = issue.action().as_str(),
-            "{issue}"
-        );
-        self.issues.lock().push(issue);
-        // Known from here on: if the publish fails, the next try does not copy it again.
-        files.identity = there;
-        Ok(())
+fn of_flush(collection: Option<String>, error: JsonError) -> Error {
+    let error = Error::from(error).with_operation("flush");
+    match collection {
+        Some(collection) => error.with_collection(collection),
+        None => error,
     }
 }
 
 impl Medium for JsonMedium {
     fn flush(&self) -> Result<u64> {
-        let mut files = self.files.lock();
+        let mut open = self.files.lock();
         // Taken under the files' lock, so that no later change can be written before these.
         let (entries, last) = self.journal.take();
         for entry in entries {
-            if let Some(files) = files.get_mut(&*entry.collection) {
+            if let Some(files) = open.files.get_mut(&*entry.collection) {
                 files.image.apply(entry.change);
                 files.dirty = true;
             }
         }
         self.check_held()?;
-        // One collection that cannot be written does not keep the others from the disk.
         let mut failure = None;
-        for files in files.values_mut() {
-            if let Err(error) = self.flush_files(files) {
-                let error = Error::from(error).with_collection(&files.collection);
-                failure.get_or_insert(error.with_operation("flush"));
+        let mut complete = true;
+        for files in open.files.values_mut() {
+            if let Err(error) = files.flush_beside(&self.manner()) {
+                // What is not dirty keeps nothing from the disk. What is dirty is written as one, so
+                // if some of it cannot be written yet, none of it is.
+                complete &= !files.is_dirty();
+                failure.get_or_insert((Some(files.collection.clone()), error));
             }
         }
-        failure.map_or(Ok(last), Err)
+        if complete && let Err(failed) = self.commit(&mut open) {
+            failure.get_or_insert(failed);
+        }
+        failure.map_or(Ok(last), |(collection, error)| {
+            Err(of_flush(collection, error))
+        })
     }
 
     fn release(&self) {

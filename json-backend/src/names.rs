@@ -10,6 +10,8 @@
 //! | `sessions.json.corrupt-<utc>` | the file as it was before it was written over, where it could not be parsed |
 //! | `sessions.json.foreign-<utc>` | the file as someone else left it while the store was open |
 //! | `larder.lock` | the lock; never deleted |
+//! | `larder.commit` | while several files are replaced as one, and after a crash in that moment: which |
+//! | `.larder-<random>.tmp` | a new content that is not in its place yet |
 
 use std::path::{Path, PathBuf};
 
@@ -77,6 +79,7 @@ mod tests {
         }
         for other in [
             "larder.lock",
+            "larder.commit",
             "a.json.corrupt-20260101T000000Z",
             ".larder-x.tmp",
             "a.b.json",

@@ -1,7 +1,8 @@
 //! The one way a file gets its content: written aside, synced, renamed into place, directory synced.
 //!
 //! It owns that order, and what each failure leaves behind. It does not own what is written (see
-//! `format`) nor how a call reaches the system (see `real_disk`).
+//! `format`), how several files get theirs as one (see `commit`), nor how a call reaches the system
+//! (see `real_disk`).
 //!
 //! | fails at                         | what is there afterwards                                      |
 //! |----------------------------------|---------------------------------------------------------------|
@@ -43,35 +44,116 @@ pub(crate) fn publish(
     mode: u32,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Identity, Unpublished> {
-    let target = disk.resolve(target)?;
-    let access = match disk.identity(&target)? {
-        Some(there) if there.is_file => Access::Like(there),
-        Some(_) => {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
-            return Err(DiskError::new("replace", target, source).into());
+    Prepared::write(disk, target, sync, mode, write)?.put(disk, sync)
+}
+
+/// A new content, written beside the file that it is to replace, where nobody looks. Dropping it
+/// removes it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    temp: Box<dyn TempFile>,
+    target: PathBuf,
+    written: Identity,
+}
+
+/// A new content under a temp name that stays until somebody moves or removes it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Its name.
+    pub(crate) temp: PathBuf,
+    /// The file that it is to replace, links followed.
+    pub(crate) target: PathBuf,
+    /// What it is, under either name.
+    pub(crate) written: Identity,
+}
+
+impl Prepared {
+    /// The first half of [`publish`]: up to and including the sync of the temp file.
+    ///
+    /// # Errors
+    /// Nothing of it is left, as far as the temp file can be removed.
+    pub(crate) fn write(
+        disk: &dyn Disk,
+        target: &Path,
+        sync: bool,
+        mode: u32,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Self, DiskError> {
+        let target = disk.resolve(target)?;
+        let access = match disk.identity(&target)? {
+            Some(there) if there.is_file => Access::Like(there),
+            Some(_) => {
+                let source =
+                    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+                return Err(DiskError::new("replace", target, source));
+            }
+            None => Access::New(mode),
+        };
+        let mut temp = disk.create_temp(parent_of(&target), &access)?;
+        fill(temp.as_mut(), write)?;
+        if sync {
+            temp.sync()?;
         }
-        None => Access::New(mode),
-    };
-    let mut temp = disk.create_temp(parent_of(&target), &access)?;
-    fill(temp.as_mut(), write)?;
-    if sync {
-        temp.sync()?;
+        // Looked at before the rename: what is there afterwards may already be somebody else's.
+        let written = temp.identity()?;
+        Ok(Self {
+            temp,
+            target,
+            written,
+        })
     }
-    // Looked at before the rename: what is there afterwards may already be somebody else's. Windows
-    // may set the time of the last write only when the file is closed, so there it is the new file.
-    let written = temp.identity()?;
-    temp.close_and_rename(&target)?;
-    let ours = |error| Unpublished {
-        error,
-        replaced: Some(Box::new(written)),
-    };
-    if sync {
-        disk.sync_dir(parent_of(&target)).map_err(ours)?;
+
+    /// The second half: into place, and the directory synced.
+    pub(crate) fn put(self, disk: &dyn Disk, sync: bool) -> Result<Identity, Unpublished> {
+        let Self {
+            temp,
+            target,
+            written,
+        } = self;
+        let ours = |error| Unpublished {
+            error,
+            replaced: Some(Box::new(written)),
+        };
+        if let Err(error) = temp.close_and_rename(&target) {
+            return Err(if is_in_place(disk, &target, &written) {
+                ours(error)
+            } else {
+                error.into()
+            });
+        }
+        if sync {
+            disk.sync_dir(parent_of(&target)).map_err(ours)?;
+        }
+        in_place(disk, &target, written).map_err(ours)
     }
+
+    /// Leaves it under its temp name.
+    pub(crate) fn keep(self) -> Result<Kept, DiskError> {
+        Ok(Kept {
+            temp: self.temp.close_and_keep()?,
+            target: self.target,
+            written: self.written,
+        })
+    }
+}
+
+/// Whether a file is in its place although the rename failed: a file system that is reached over a
+/// network may do as it was told and lose the answer.
+pub(crate) fn is_in_place(disk: &dyn Disk, target: &Path, written: &Identity) -> bool {
+    matches!(disk.identity(target), Ok(Some(there)) if there.same_version(written))
+}
+
+/// The identity of a file that was moved into place. Windows may set the time of the last write only
+/// when the file is closed, so there it is looked at once more.
+pub(crate) fn in_place(
+    disk: &dyn Disk,
+    target: &Path,
+    written: Identity,
+) -> Result<Identity, DiskError> {
     if cfg!(unix) {
         return Ok(written);
     }
-    Ok(disk.identity(&target).map_err(ours)?.unwrap_or(written))
+    Ok(disk.identity(target)?.unwrap_or(written))
 }
 
 /// A publish that failed, and whether the target is ours all the same.

@@ -135,6 +135,17 @@ impl Disk for RealDisk {
         Ok(names)
     }
 
+    /// On Windows this is the call that `TempPath::persist` makes, too: it replaces what is there, and
+    /// fails while somebody has either file open without sharing its deletion. Then both names are as
+    /// before, and the next attempt may find them free.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        fs::rename(from, to).map_err(|source| {
+            // Which of the two is missing decides what a caller makes of it.
+            let missing = source.kind() == io::ErrorKind::NotFound;
+            DiskError::new("move into place", if missing { from } else { to }, source)
+        })
+    }
+
     fn remove(&self, path: &Path) -> Result<bool, DiskError> {
         match fs::remove_file(path) {
             Ok(()) => Ok(true),
@@ -319,6 +330,15 @@ impl TempFile for RealTemp {
         failed.path.persist(target).map_err(|failed| {
             let _ = fs::remove_file(target);
             fail(failed.error)
+        })
+    }
+
+    /// On Windows `keep` takes the mark of a temporary file from it, which tells the system to hold
+    /// its bytes in memory for as long as it can.
+    fn close_and_keep(self: Box<Self>) -> Result<PathBuf, DiskError> {
+        self.close().keep().map_err(|failed| {
+            // `failed` has the path, and removes the file when it is dropped.
+            DiskError::new("keep", failed.path.to_path_buf(), failed.error)
         })
     }
 }

@@ -18,16 +18,19 @@ use larder_core::{
 };
 use parking_lot::Mutex;
 
+use crate::committed_view::CommittedView;
 use crate::definition;
 use crate::disk::Disk;
 use crate::error::JsonError;
+use crate::files::Files;
 use crate::load::load;
 use crate::lock::{LOCK_FILE, LockHandle, LockMode, read_holder};
-use crate::medium::{Files, JsonMedium};
+use crate::medium::JsonMedium;
 use crate::names::Names;
 use crate::publish::{ensure_dir, sweep};
 use crate::quarantine;
 use crate::real_disk::RealDisk;
+use crate::recover;
 use crate::repository::JsonRepository;
 
 /// A store in a directory of JSON files. Clones are handles on the same store.
@@ -89,8 +92,10 @@ impl JsonStore {
     /// # Errors
     ///
     /// [`ErrorKind::Locked`] if another process (or this one) has it open; the message names the
-    /// holder. [`ErrorKind::Io`] if the directory cannot be made or read. With
-    /// [`Options::read_only`] nothing is created but, where it may be, the lock file.
+    /// holder. [`ErrorKind::Io`] if the directory cannot be made or read.
+    /// [`ErrorKind::Unrecognized`] or [`ErrorKind::NewerVersion`] if a crash left several files to be
+    /// replaced as one, and what says so, or a new content, is not as it was written: nothing was
+    /// touched. With [`Options::read_only`] nothing is created but, where it may be, the lock file.
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         Self::open_on(Arc::new(RealDisk), dir.as_ref(), options)
             .map_err(|error| error.with_operation("open"))
@@ -114,6 +119,11 @@ impl JsonStore {
             let lock = disk
                 .lock(&dir.join(LOCK_FILE), LockMode::Shared)
                 .map_err(JsonError::from)?;
+            // A crash may have left several files to be replaced as one. They are read as if they were.
+            let disk: Arc<dyn Disk> = match recover::look(&*disk, &dir)? {
+                Some(found) => Arc::new(CommittedView::new(disk, found.pending)),
+                None => disk,
+            };
             let access = ReadAccess {
                 lock: Mutex::new(Some(lock)),
                 closed: AtomicBool::new(false),
@@ -142,6 +152,9 @@ impl JsonStore {
         let lock = disk
             .lock(&dir.join(LOCK_FILE), LockMode::Exclusive)
             .map_err(JsonError::from)?;
+        if let Some(moved) = recover::finish(&*disk, &dir, sync)? {
+            tracing::info!(target: "larder::open", moved, "finished a commit that was cut short");
+        }
         let swept = sweep(&*disk, &dir).map_err(JsonError::from)?;
         if swept > 0 {
             tracing::info!(target: "larder::open", swept, "removed what a crash left half-written");
@@ -267,6 +280,7 @@ impl Shared {
                     dirty: false,
                     definition: (known.definition.as_ref() != Some(&definition))
                         .then_some(definition),
+                    definition_with_records: false,
                     odd_definition: known.odd,
                     warned_at: found.identity.map_or(0, |identity| identity.len),
                     quarantine: found.quarantine,

@@ -103,7 +103,7 @@ fn after_a_failed_sync_a_new_file_is_written_from_memory() {
 }
 
 #[test]
-fn a_failure_of_one_collection_does_not_keep_another_from_the_disk() {
+fn a_dirty_collection_that_cannot_be_written_keeps_the_others_as_old_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let disk = ProbeDisk::default();
     let store = open(&disk, dir.path(), eager());
@@ -115,14 +115,38 @@ fn a_failure_of_one_collection_does_not_keep_another_from_the_disk() {
     other.save(note(7)).unwrap().detach();
     // `notes.json` becomes something that no file can replace.
     std::fs::create_dir(dir.path().join("notes.json")).unwrap();
-    assert_eq!(
-        store.flush().wait().unwrap_err().kind(),
-        ErrorKind::NotDurable
-    );
-    assert!(dir.path().join("zebras.json").exists());
+    let error = store.flush().wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotDurable);
+    let cause = std::error::Error::source(&error).expect("a cause");
+    assert!(cause.to_string().contains("notes"), "{cause}");
+    // What is found after a crash is a prefix, so the later write is not there before the earlier.
+    assert!(!dir.path().join("zebras.json").exists());
     std::fs::remove_dir(dir.path().join("notes.json")).unwrap();
     store.flush().wait().unwrap();
     assert_eq!(on_disk(dir.path()), ["n0001"]);
+    assert!(dir.path().join("zebras.json").exists());
+    assert!(!dir.path().join("larder.commit").exists());
+}
+
+#[test]
+fn what_cannot_be_put_in_quarantine_keeps_no_record_of_another_collection_from_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("notes.json"), "[{\"no\":\"id\"}]").unwrap();
+    // A directory where the quarantine should be.
+    std::fs::create_dir(dir.path().join("notes.quarantine.ndjson")).unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), eager());
+    let notes = notes(&store);
+    assert_eq!(notes.load_report().dropped(), 1);
+    let other = store
+        .collection(larder_core::Collection::named("zebras"))
+        .unwrap();
+    other.save(note(7)).unwrap().detach();
+    assert!(store.flush().wait().is_err(), "the quarantine is pending");
+    assert!(dir.path().join("zebras.json").exists());
+    std::fs::remove_dir(dir.path().join("notes.quarantine.ndjson")).unwrap();
+    store.flush().wait().unwrap();
+    assert!(dir.path().join("notes.quarantine.ndjson").is_file());
 }
 
 #[test]
@@ -171,8 +195,8 @@ fn a_read_error_is_not_an_empty_store() {
     notes(&store).save(note(1)).unwrap().wait().unwrap();
     store.close().wait().unwrap();
 
-    disk.fail("read", 1, EIO);
     let store = open(&disk, dir.path(), eager());
+    disk.fail("read", 1, EIO);
     let error = store
         .collection::<serde_json::Value>(larder_core::Collection::named("notes"))
         .unwrap_err();

@@ -182,6 +182,11 @@ impl Disk for ProbeDisk {
         RealDisk.list(dir)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.call("rename", to)?;
+        RealDisk.rename(from, to)
+    }
+
     fn remove(&self, path: &Path) -> Result<bool, DiskError> {
         self.call("remove", path)?;
         RealDisk.remove(path)
@@ -226,6 +231,11 @@ impl TempFile for ProbeTemp {
     fn close_and_create(self: Box<Self>, target: &Path) -> Result<(), DiskError> {
         self.disk.call("create", target)?;
         self.temp.close_and_create(target)
+    }
+
+    fn close_and_keep(self: Box<Self>) -> Result<PathBuf, DiskError> {
+        self.disk.call("keep", self.temp.path())?;
+        self.temp.close_and_keep()
     }
 }
 
