@@ -9,6 +9,7 @@ use crate::{
     representation::{TreeJson, View, Watch},
     text::Bounded,
     tree::Tree,
+    trouble::Trouble,
     violation::Violation,
 };
 
@@ -23,6 +24,31 @@ pub(crate) fn violations(
     tree: &Tree<'_>,
     has_patterns: bool,
 ) -> Vec<Violation> {
+    let mut found = Found::default();
+    let is_cut = pass(validator, tree, has_patterns, &mut |error| found.add(error));
+    found.finish(is_cut)
+}
+
+/// As [`violations`], for a repair: what it can act on, and whether there may be more.
+pub(crate) fn troubles(
+    validator: &jsonschema::Validator<TreeJson>,
+    tree: &Tree<'_>,
+    has_patterns: bool,
+) -> (Vec<Trouble>, bool) {
+    let mut found = Vec::new();
+    let is_cut = pass(validator, tree, has_patterns, &mut |error| {
+        Trouble::of(error, &mut found);
+    });
+    (found, is_cut)
+}
+
+/// Hands every error that is to be told to `tell`, and answers whether there may be more.
+fn pass(
+    validator: &jsonschema::Validator<TreeJson>,
+    tree: &Tree<'_>,
+    has_patterns: bool,
+    tell: &mut dyn FnMut(&ValidationError<'_>),
+) -> bool {
     let watch = Watch::new(tree, has_patterns);
     // The errors come in the order in which they were made, so the first that is not sound is the
     // end of those that are.
@@ -30,13 +56,30 @@ pub(crate) fn violations(
         .iter_errors(View::watched(&watch))
         .take_while(Watch::is_sound)
         .peekable();
-    let mut found = Found::default();
     while let Some(error) = errors.next() {
         // The pass may have come to its bounds within the context of the last error.
         let has_sound_context = errors.peek().is_some() || !watch.is_exhausted();
-        found.add(&error, has_sound_context);
+        tell_meant(&error, has_sound_context, tell);
     }
-    found.finish(watch.is_exhausted())
+    watch.is_exhausted()
+}
+
+/// Tells an error, or in its place those of the branch that is meant.
+fn tell_meant(
+    error: &ValidationError<'_>,
+    has_sound_context: bool,
+    tell: &mut dyn FnMut(&ValidationError<'_>),
+) {
+    if has_sound_context
+        && let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind()
+        && let Some(branch) = meant(context, error.instance_path().as_str())
+    {
+        for error in branch {
+            tell_meant(error, true, tell);
+        }
+    } else {
+        tell(error);
+    }
 }
 
 #[derive(Default)]
@@ -46,16 +89,7 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, error: &ValidationError<'_>, has_sound_context: bool) {
-        if has_sound_context
-            && let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind()
-            && let Some(branch) = meant(context, error.instance_path().as_str())
-        {
-            for error in branch {
-                self.add(error, true);
-            }
-            return;
-        }
+    fn add(&mut self, error: &ValidationError<'_>) {
         self.count += 1;
         if self.listed.len() < MAX_VIOLATIONS {
             self.listed.push(Violation::of(
@@ -131,7 +165,7 @@ fn depth_below(above: &str, path: &str) -> Option<usize> {
 
 /// The keyword that an error is about. `additionalProperties: false` without `properties` beside it
 /// is compiled to a schema that allows nothing, which is not what its author wrote.
-fn keyword<'e>(error: &'e ValidationError<'_>) -> &'e str {
+pub(crate) fn keyword<'e>(error: &'e ValidationError<'_>) -> &'e str {
     if is_closed(error) {
         "additionalProperties"
     } else {
@@ -139,7 +173,8 @@ fn keyword<'e>(error: &'e ValidationError<'_>) -> &'e str {
     }
 }
 
-fn is_closed(error: &ValidationError<'_>) -> bool {
+/// Whether the error is that of an `additionalProperties: false` without `properties`.
+pub(crate) fn is_closed(error: &ValidationError<'_>) -> bool {
     matches!(error.kind(), Kind::FalseSchema)
         && error
             .schema_path()

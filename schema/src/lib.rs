@@ -10,6 +10,11 @@
 //! * [`Validator`] is a compiled schema, from a type or from a schema document.
 //! * [`Violation`] is one reason why a record is not valid. It never holds a value of the
 //!   record, because values may be secrets.
+//! * [`Repaired`] is a record that was not valid and now is, by changes as small as can be
+//!   ([`Validator::repair`]).
+//!
+//! What changes a stored record works on its text, so that whatever is not touched stays as it is
+//! written: the order of fields, and the spelling of numbers.
 //!
 //! ```
 //! use larder_schema::{Tree, Validator};
@@ -35,17 +40,23 @@
 mod explain;
 mod object;
 mod parse;
+mod patient;
+mod places;
 mod pointer;
+mod raw;
+mod repair;
 mod representation;
 mod schema_error;
 mod text;
 mod tree;
+mod trouble;
 mod validator;
 mod violation;
 
 pub use object::Object;
 pub use parse::ParseError;
 pub use pointer::{Pointer, PointerError};
+pub use repair::{Repair, RepairKind, Repaired};
 pub use schema_error::SchemaError;
 pub use tree::Tree;
 pub use validator::Validator;

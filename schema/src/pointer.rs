@@ -73,6 +73,13 @@ impl Pointer {
         })
     }
 
+    /// The path of these names and array indices, without escapes.
+    pub(crate) fn of(segments: Vec<String>) -> Pointer {
+        Self {
+            segments: segments.into_boxed_slice(),
+        }
+    }
+
     /// The names and array indices on the way, without escapes. Empty for the record itself.
     #[must_use]
     pub fn segments(&self) -> &[String] {

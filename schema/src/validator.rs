@@ -15,6 +15,7 @@ use crate::{
     schema_error::SchemaError,
     text::Bounded,
     tree::{MAX_DEPTH, Tree},
+    trouble::Trouble,
     violation::Violation,
 };
 
@@ -170,6 +171,18 @@ impl Validator {
                 compiled,
                 has_patterns,
             } => explain::violations(compiled, tree, *has_patterns),
+        }
+    }
+
+    /// As [`Validator::check`], for a repair: what it can act on, and whether there may be more.
+    /// Nothing where the validator knows of no fields.
+    pub(crate) fn troubles(&self, tree: &Tree<'_>) -> (Vec<Trouble>, bool) {
+        match &self.0.rules {
+            Rules::AnyObject => (Vec::new(), true),
+            Rules::Schema {
+                compiled,
+                has_patterns,
+            } => explain::troubles(compiled, tree, *has_patterns),
         }
     }
 
