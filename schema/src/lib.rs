@@ -12,6 +12,8 @@
 //!   record, because values may be secrets.
 //! * [`Repaired`] is a record that was not valid and now is, by changes as small as can be
 //!   ([`Validator::repair`]).
+//! * [`Migrations`] are the functions that bring a record from one version of its type to the
+//!   next; a [`MigrationError`] says which of them failed, without a value of the record.
 //!
 //! What changes a stored record works on its text, so that whatever is not touched stays as it is
 //! written: the order of fields, and the spelling of numbers.
@@ -38,6 +40,8 @@
 //! ```
 
 mod explain;
+mod migration_error;
+mod migrations;
 mod object;
 mod parse;
 mod patient;
@@ -53,6 +57,8 @@ mod trouble;
 mod validator;
 mod violation;
 
+pub use migration_error::MigrationError;
+pub use migrations::Migrations;
 pub use object::Object;
 pub use parse::ParseError;
 pub use pointer::{Pointer, PointerError};
