@@ -14,6 +14,8 @@
 //!   ([`Validator::repair`]).
 //! * [`Migrations`] are the functions that bring a record from one version of its type to the
 //!   next; a [`MigrationError`] says which of them failed, without a value of the record.
+//! * [`Extra`] is what a stored record has and its type does not know, so that it survives when
+//!   the type writes the record anew.
 //!
 //! What changes a stored record works on its text, so that whatever is not touched stays as it is
 //! written: the order of fields, and the spelling of numbers.
@@ -39,7 +41,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod canonical;
 mod explain;
+mod extra;
 mod migration_error;
 mod migrations;
 mod object;
@@ -57,6 +61,7 @@ mod trouble;
 mod validator;
 mod violation;
 
+pub use extra::Extra;
 pub use migration_error::MigrationError;
 pub use migrations::Migrations;
 pub use object::Object;

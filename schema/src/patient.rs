@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::HashSet, slice};
 use serde_json::Value;
 
 use crate::{
-    places,
+    canonical, places,
     pointer::{self, Pointer},
     raw::{self, Edit, Raw},
     repair::RepairKind,
@@ -197,8 +197,7 @@ impl<'p> Patient<'p> {
                 let mut seen = HashSet::new();
                 let items = items.iter().enumerate();
                 let repeated = items.filter_map(|(index, item)| {
-                    let value: Value = serde_json::from_str(item).ok()?;
-                    (!seen.insert(value.to_string())).then_some(index)
+                    (!seen.insert(canonical::text(item))).then_some(index)
                 });
                 repeated.collect()
             }

@@ -3,7 +3,11 @@
 //! fields, the spelling of numbers. It does not judge a text: those that get here are known to
 //! be JSON, and one that is not is taken for a scalar.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{
+    borrow::{Borrow, Cow},
+    collections::HashSet,
+    fmt,
+};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -55,9 +59,9 @@ impl<'t> Raw<'t> {
 }
 
 /// An object of these members, with no whitespace but what stands inside of them.
-pub(crate) fn object<'m>(members: impl IntoIterator<Item = &'m Member<'m>>) -> String {
+pub(crate) fn object<'m>(members: &[impl Borrow<Member<'m>>]) -> String {
     let mut text = String::from("{");
-    for (index, member) in members.into_iter().enumerate() {
+    for (index, member) in members.iter().map(Borrow::borrow).enumerate() {
         text.push_str(if index == 0 { "" } else { "," });
         text.push_str(&member.raw_name);
         text.push(':');
@@ -68,9 +72,9 @@ pub(crate) fn object<'m>(members: impl IntoIterator<Item = &'m Member<'m>>) -> S
 }
 
 /// An array of these items, with no whitespace but what stands inside of them.
-pub(crate) fn array<'i>(items: impl IntoIterator<Item = &'i Cow<'i, str>>) -> String {
+pub(crate) fn array(items: &[Cow<'_, str>]) -> String {
     let mut text = String::from("[");
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         text.push_str(if index == 0 { "" } else { "," });
         text.push_str(item);
     }

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    explain, pointer,
+    canonical, explain, pointer,
     representation::{TreeJson, View},
     schema_error::SchemaError,
     text::Bounded,
@@ -128,8 +128,7 @@ impl Validator {
     }
 
     fn new(document: Value, rules: Rules) -> Self {
-        let mut canonical = String::new();
-        write_canonical(&document, &mut canonical);
+        let canonical = canonical::of(&document);
         let digest = xxhash_rust::xxh3::xxh3_64(canonical.as_bytes());
         Self(Arc::new(Inner {
             document,
@@ -275,33 +274,5 @@ fn may_match_patterns(schema: &Value) -> bool {
         }),
         Value::Array(items) => items.iter().any(may_match_patterns),
         _ => false,
-    }
-}
-
-/// The one text of a document. The order of keys is made here rather than taken from the map,
-/// because a feature of `serde_json` which anyone in the build may switch on changes that.
-fn write_canonical(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| *key);
-            text.push('{');
-            for (index, (key, inner)) in members.into_iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write_canonical(inner, text);
-            }
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (index, inner) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                write_canonical(inner, text);
-            }
-            text.push(']');
-        }
-        scalar => text.push_str(&scalar.to_string()),
     }
 }
