@@ -3,16 +3,18 @@
 //! It owns the order of a commit, and what each failure leaves behind. It does not own the record's
 //! form (see `commit_record`), nor what an open does about a record that it finds (see `recover`).
 //!
-//! The steps: (1) each new content is written and synced under a temp name beside its target;
-//! (2) the directories of the temps are synced; (3) the record that names them is written, synced and
-//! renamed to `larder.commit`; (4) the store's directory is synced: **the commit point**; (5) what
-//! earlier attempts left is removed; (6) each temp is renamed to its target; (7) the directories of the
-//! targets are synced; (8) the record is removed.
+//! The steps: (0) if an attempt before failed in 3 or later, its record is put in its place once more;
+//! (1) each new content is written and synced under a temp name beside its target; (2) the directories
+//! of the temps are synced; (3) the record that names them is written, synced and renamed to
+//! `larder.commit`; (4) the store's directory is synced: **the commit point**; (5) what earlier attempts
+//! left is removed; (6) each temp is renamed to its target; (7) the directories of the targets are
+//! synced; (8) the record is removed.
 //!
 //! So whoever finds a record finds every temp that it names whole, or moved already.
 //!
 //! | fails at                          | what is there afterwards                        | why the next attempt is right |
 //! |-----------------------------------|-------------------------------------------------|-------------------------------|
+//! | 0                                 | what the attempt before left, and nothing else  | as after that one. Nothing new is written until this works, so attempts that go on failing do not fill the disk |
 //! | 1, 2, or the record before its rename | the old contents; the temps of this attempt are removed; record and temps of an earlier attempt are as they were | it begins anew, with new temps: nothing under a failed sync is trusted |
 //! | 3, the rename; 4                  | the old contents; the record is there, or will be after a crash, or not; its temps stay | it has a record again, whatever it writes, and that replaces this one in one rename. Until that is durable a crash may bring back either, or none, and each names temps that are whole |
 //! | 5 is not a failure: what cannot be removed is swept at the next open | | |
@@ -22,7 +24,8 @@
 //! | a crash after it                  | the record, and each file old or new            | the open finishes: a temp that is gone was moved |
 //!
 //! **No plain publish while a record may come back.** Recovery would put the record's older content over
-//! the newer one. So as long as an attempt may have left one, also a single file goes by record.
+//! the newer one. So as long as an attempt may have left one, also a single file goes by record. (With
+//! the callers of today there is none: what failed together is still dirty together.)
 //!
 //! **The removal in 8 is not synced.** The record may come back in a crash, until something else syncs
 //! the directory. All its temps are durably gone by then, because 7 was done before, and no later temp
@@ -71,9 +74,20 @@ pub(crate) struct Uncommitted {
 pub(crate) struct Commits {
     dir: PathBuf,
     sync: bool,
-    /// The temps of attempts that failed at the rename of their record or later, so that a crash may
-    /// bring back a record which names them. `None`: no record can come back that names anything.
-    earlier: Option<Vec<PathBuf>>,
+    /// What the last attempt left that failed at the rename of its record or later. `None`: no record
+    /// can come back that names anything.
+    left: Option<Left>,
+}
+
+/// An attempt whose record a crash may bring back.
+#[derive(Debug)]
+struct Left {
+    /// The text of the record.
+    record: String,
+    /// What it names.
+    temps: Vec<PathBuf>,
+    /// What records before it name; one of those may come back until this one is durable.
+    older: Vec<PathBuf>,
 }
 
 impl Commits {
@@ -82,7 +96,7 @@ impl Commits {
         Self {
             dir,
             sync,
-            earlier: None,
+            left: None,
         }
     }
 
@@ -97,7 +111,7 @@ impl Commits {
         disk: &dyn Disk,
         pieces: &[Piece<'_>],
     ) -> Result<Vec<Identity>, Uncommitted> {
-        match (pieces, &self.earlier) {
+        match (pieces, &self.left) {
             ([], _) => Ok(Vec::new()),
             ([alone], None) => publish(disk, &alone.target, self.sync, alone.mode, &*alone.content)
                 .map(|identity| vec![identity])
@@ -111,7 +125,12 @@ impl Commits {
         disk: &dyn Disk,
         pieces: &[Piece<'_>],
     ) -> Result<Vec<Identity>, Uncommitted> {
-        let record = self.dir.join(COMMIT_FILE);
+        let nowhere = |error| at(None, error);
+        if let Some(left) = &mut self.left {
+            let again = prepare(disk, &self.dir, self.sync, &left.record).map_err(nowhere)?;
+            again.put(disk, self.sync).map_err(|f| nowhere(f.error))?;
+            remove(disk, &std::mem::take(&mut left.older));
+        }
         let mut temps = Temps {
             disk,
             kept: Vec::with_capacity(pieces.len()),
@@ -123,30 +142,28 @@ impl Commits {
                 .map_err(|error| at(Some(number), error))?;
             entries.push(entry);
         }
-        self.sync_dirs(disk, &temps.kept)
-            .map_err(|error| at(None, error))?;
-        let text = text(&self.dir, &entries).map_err(|error| at(None, error))?;
-        let prepared = Prepared::write(disk, &record, self.sync, PRIVATE_MODE, |out| {
-            out.write_all(text.as_bytes())
-        })
-        .map_err(|error| at(None, error))?;
+        self.sync_dirs(disk, &temps.kept).map_err(nowhere)?;
+        let record = text(&self.dir, &entries).map_err(nowhere)?;
+        let prepared = prepare(disk, &self.dir, self.sync, &record).map_err(nowhere)?;
 
         // From here on a crash may bring back the record, whatever the rename answers.
         let kept = std::mem::take(&mut temps.kept);
-        let ours: Vec<PathBuf> = kept.iter().map(|kept| kept.temp.clone()).collect();
-        let earlier = self.earlier.clone().unwrap_or_default();
-        self.earlier = Some(earlier.iter().chain(&ours).cloned().collect());
+        let older = self.left.take().map_or_else(Vec::new, |left| left.temps);
+        let left = self.left.insert(Left {
+            record,
+            temps: kept.iter().map(|kept| kept.temp.clone()).collect(),
+            older,
+        });
         prepared
             .put(disk, self.sync)
-            .map_err(|failed| at(None, failed.error))?;
+            .map_err(|failed| nowhere(failed.error))?;
 
         // And from here on no other one.
-        self.earlier = Some(ours);
-        remove(disk, &earlier);
+        remove(disk, &std::mem::take(&mut left.older));
         let mut replaced = Vec::with_capacity(kept.len());
         let ended = self.put_all(disk, &kept, &mut replaced).and_then(|()| {
-            disk.remove(&record).map_err(|error| at(None, error))?;
-            self.earlier = None;
+            disk.remove(&self.dir.join(COMMIT_FILE)).map_err(nowhere)?;
+            self.left = None;
             Ok(())
         });
         match ended {
@@ -224,6 +241,13 @@ impl Drop for Temps<'_> {
         let temps: Vec<PathBuf> = self.kept.drain(..).map(|kept| kept.temp).collect();
         remove(self.disk, &temps);
     }
+}
+
+/// A record, ready to be put in its place.
+fn prepare(disk: &dyn Disk, dir: &Path, sync: bool, text: &str) -> Result<Prepared, DiskError> {
+    Prepared::write(disk, &dir.join(COMMIT_FILE), sync, PRIVATE_MODE, |out| {
+        out.write_all(text.as_bytes())
+    })
 }
 
 /// Takes length and digest of what passes through.

@@ -61,6 +61,8 @@ mod store;
 mod style;
 
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod tests;
 
 pub use record_file::{Damaged, FileRecord, RecordFile};

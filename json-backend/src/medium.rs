@@ -107,6 +107,13 @@ impl JsonMedium {
         open.files.insert(files.collection.clone(), files);
     }
 
+    #[cfg(test)]
+    pub(crate) fn tie_definitions(&self) {
+        for files in self.files.lock().files.values_mut() {
+            files.definition_with_records = true;
+        }
+    }
+
     /// Entries that are not in a file yet.
     pub(crate) fn pending_quarantine(&self) -> Vec<Quarantined> {
         let open = self.files.lock();

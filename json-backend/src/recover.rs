@@ -1,6 +1,7 @@
 //! What an open does about a commit record that it finds.
 //!
-//! It owns looking at a record and finishing it. How one comes to be there is told in `commit`.
+//! It owns looking at a record and finishing it, and making durable what is found. How a record comes
+//! to be there is told in `commit`.
 //!
 //! A record means that the commit point may have been reached, so what it names is the state of the
 //! store. A temp that it names is moved into place; one that is gone was moved already. So to finish
@@ -88,7 +89,8 @@ fn is_pending(disk: &dyn Disk, dir: &Path, entry: &Entry) -> Result<bool, JsonEr
     }
 }
 
-/// Finishes what the record in this directory says, if there is one; answers how many files it moved.
+/// Makes durable what is visible in this directory, and finishes what the record in it says, if there is
+/// one; answers how many files it moved.
 ///
 /// Only the owner of the directory's lock may call it. Whatever fails or is cut short is done again by
 /// the next open, because the record is removed last.
@@ -96,14 +98,15 @@ fn is_pending(disk: &dyn Disk, dir: &Path, entry: &Entry) -> Result<bool, JsonEr
 /// # Errors
 /// As [`look`], or what the disk says.
 pub(crate) fn finish(disk: &dyn Disk, dir: &Path, sync: bool) -> Result<Option<usize>, JsonError> {
+    if sync {
+        // Whoever had the store before may have been killed between a rename and this, without a loss
+        // of power. What is found is where the next writes begin, so it must not be lost when they are
+        // kept: neither a file that was replaced by itself, nor the record before what it moves.
+        disk.sync_dir(dir)?;
+    }
     let Some(found) = look(disk, dir)? else {
         return Ok(None);
     };
-    if sync {
-        // Whoever wrote the record may have been killed before this, without a loss of power. Until
-        // the record is durable one file must not be newer than another.
-        disk.sync_dir(dir)?;
-    }
     for (target, temp) in &found.pending {
         disk.rename(temp, target)?;
     }
@@ -116,4 +119,18 @@ pub(crate) fn finish(disk: &dyn Disk, dir: &Path, sync: bool) -> Result<Option<u
     // Not synced, for the reason given in `commit`.
     disk.remove(&dir.join(COMMIT_FILE))?;
     Ok(Some(found.pending.len()))
+}
+
+/// The same for a file that is a link into another directory, before it is read.
+pub(crate) fn settle(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<(), DiskError> {
+    let target = disk.resolve(path)?;
+    let elsewhere = parent_of(&target);
+    if elsewhere == dir {
+        return Ok(());
+    }
+    match disk.sync_dir(elsewhere) {
+        // Then there is no file either.
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
 }

@@ -13,8 +13,9 @@ use larder_core::backend::{
     Admission, Committer, Host, Journal, Progress, Shelf, Table, check_name, transact_tables,
 };
 use larder_core::{
-    Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthWatch, LoadReport,
-    Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction, Write,
+    Backend, Collection, Data, Definition, Durability, Error, ErrorKind, Health, HealthWatch,
+    LoadReport, Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction,
+    Write,
 };
 use parking_lot::Mutex;
 
@@ -147,7 +148,7 @@ impl JsonStore {
     }
 
     fn open_for_writing(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Shared> {
-        let sync = options.durability == larder_core::Durability::PowerLoss;
+        let sync = options.durability == Durability::PowerLoss;
         ensure_dir(&*disk, &dir, sync).map_err(JsonError::from)?;
         let lock = disk
             .lock(&dir.join(LOCK_FILE), LockMode::Exclusive)
@@ -228,6 +229,21 @@ impl JsonStore {
     }
 }
 
+/// For tests of what no repository can do by itself.
+#[cfg(test)]
+impl JsonStore {
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// From now on the definitions of the collections that are open belong to their records.
+    pub(crate) fn tie_definitions(&self) {
+        if let Access::Write { medium, .. } = &self.shared.access {
+            medium.tie_definitions();
+        }
+    }
+}
+
 impl Shared {
     pub(crate) fn access(&self) -> &Access {
         &self.access
@@ -261,6 +277,10 @@ impl Shared {
             .into());
         }
 
+        let writes = matches!(self.access, Access::Write { .. });
+        if writes && self.options.durability == Durability::PowerLoss {
+            recover::settle(&*self.disk, &self.dir, &names.records()).map_err(JsonError::from)?;
+        }
         let found = load(&*self.disk, &names.records(), &admission, &self.options)?;
         let table = found.loaded;
         let table = Arc::new(table.into_table(Arc::clone(&self.journal), found.report));

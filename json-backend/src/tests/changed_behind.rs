@@ -108,6 +108,34 @@ fn a_store_that_is_told_to_refuse_replaces_nothing() {
 }
 
 #[test]
+fn a_file_that_is_not_to_be_replaced_keeps_the_other_dirty_ones_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), options(OnExternalChange::Refuse));
+    let notes = notes(&store);
+    let ants = store
+        .collection(larder_core::Collection::named("ants"))
+        .unwrap();
+    notes.save(note(1)).unwrap().wait().unwrap();
+    ants.save(note(1)).unwrap().wait().unwrap();
+    let before = std::fs::read(dir.path().join("ants.json")).unwrap();
+    std::fs::write(dir.path().join("notes.json"), "theirs").unwrap();
+
+    // `ants` comes first, and is looked at first.
+    ants.save(note(2)).unwrap().detach();
+    notes.save(note(2)).unwrap().detach();
+    disk.take_calls();
+    let error = store.flush().wait().unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("notes"), "{cause}");
+    assert_eq!(disk.take_calls(), Vec::<String>::new());
+    assert_eq!(std::fs::read(dir.path().join("ants.json")).unwrap(), before);
+
+    std::fs::remove_file(dir.path().join("notes.json")).unwrap();
+    assert!(store.flush().wait().is_err(), "gone is changed, too");
+}
+
+#[test]
 fn a_directory_that_cannot_be_synced_makes_our_own_file_no_foreign_one() {
     for on_external_change in [OnExternalChange::Refuse, OnExternalChange::KeepCopy] {
         let dir = tempfile::tempdir().unwrap();

@@ -44,6 +44,78 @@ fn an_awaited_save_returns_after_file_and_directory_are_synced() {
 }
 
 #[test]
+fn a_flush_of_two_collections_names_both_contents_durably_before_it_moves_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), patient());
+    let notes = notes(&store);
+    let zebras = store
+        .collection(larder_core::Collection::named("zebras"))
+        .unwrap();
+    // The first flush writes the definitions, too.
+    save(&notes, 0);
+    zebras.save(note(0)).unwrap().wait().unwrap();
+    save(&notes, 1);
+    zebras.save(note(2)).unwrap().detach();
+    disk.take_calls();
+    store.flush().wait().unwrap();
+
+    let name = dir.path().file_name().unwrap().to_str().unwrap();
+    let (create, directory) = (format!("create_temp {name}"), format!("sync_dir {name}"));
+    let aside = [create.as_str(), "write TEMP", "sync TEMP", "keep TEMP"];
+    let record = [
+        create.as_str(),
+        "write TEMP",
+        "sync TEMP",
+        "rename larder.commit",
+    ];
+    let moved = ["rename notes.json", "rename zebras.json"];
+    let expected = [
+        &aside[..],
+        &aside[..],
+        &[directory.as_str()],
+        &record[..],
+        &[directory.as_str()],
+        &moved[..],
+        &[directory.as_str(), "remove larder.commit"],
+    ];
+    assert_eq!(disk.take_calls(), expected.concat());
+    assert_eq!(on_disk(dir.path()), ["n0000", "n0001"]);
+
+    // One alone needs no record.
+    save(&notes, 3);
+    store.flush().wait().unwrap();
+    assert_eq!(disk.count("rename"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flush_of_two_collections_keeps_permissions_and_links() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("mine.json");
+    std::fs::write(&target, "[]").unwrap();
+    symlink(&target, dir.path().join("zebras.json")).unwrap();
+    let bits = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&target, bits).unwrap();
+    let store = open(&ProbeDisk::default(), dir.path(), patient());
+    let zebras = store
+        .collection(larder_core::Collection::named("zebras"))
+        .unwrap();
+    save(&notes(&store), 1);
+    zebras.save(note(2)).unwrap().detach();
+    store.flush().wait().unwrap();
+    let meta = std::fs::symlink_metadata(dir.path().join("zebras.json")).unwrap();
+    assert!(meta.is_symlink());
+    let text = std::fs::read_to_string(&target).unwrap();
+    assert!(text.starts_with('[') && text.contains("n0002"), "{text}");
+    let mode = std::fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn the_acknowledgement_waits_for_the_directory() {
     let dir = tempfile::tempdir().unwrap();
     let disk = ProbeDisk::default();

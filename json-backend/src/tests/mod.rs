@@ -1,4 +1,5 @@
-//! Tests of the store on a disk that records its calls, fails on demand and can be held.
+//! Tests of the store on a disk that records its calls, fails on demand and can be held; and, in
+//! `crash`, on one that forgets.
 //!
 //! Owns [`ProbeDisk`]. What needs no such disk is tested through the public interface, in the
 //! tests of the `larder` package.
@@ -9,6 +10,7 @@
 )]
 
 mod changed_behind;
+mod crash;
 mod durability;
 mod faults;
 mod sizes;

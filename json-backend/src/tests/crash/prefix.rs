@@ -1,0 +1,118 @@
+//! A loss of power after every call of the disk, in histories of several flushes.
+
+use larder_core::RepositoryExt;
+use larder_core::backend::{Entry, EntryChange};
+
+use super::{Depth, NOTES, Proof, Story, ZEBRAS, all_or_nothing, repositories};
+use crate::sim::SimDisk;
+
+/// Some flushes of both collections and of one, some small and some of several blocks.
+pub(super) fn history(story: &mut Story) {
+    story.put(NOTES, "a", 10);
+    story.put(ZEBRAS, "a", 10);
+    story.flush();
+    story.put(NOTES, "b", 600);
+    story.put(ZEBRAS, "b", 10);
+    story.flush();
+    // Alone: by itself, right after a record was removed.
+    story.put(NOTES, "c", 10);
+    story.flush();
+    story.put(ZEBRAS, "a", 10);
+    story.delete(NOTES, "a");
+    story.put(ZEBRAS, "c", 900);
+    story.put(NOTES, "b", 10);
+    story.flush();
+    story.put(ZEBRAS, "d", 10);
+    story.flush();
+    story.put(ZEBRAS, "e", 10);
+    story.put(NOTES, "e", 10);
+    story.flush();
+}
+
+#[test]
+fn after_any_crash_both_collections_are_of_one_moment_and_nothing_acknowledged_is_missing() {
+    let mut proof = Proof::new("power loss", Depth::GoesOn);
+    let mut story = Story::begin(SimDisk::new());
+    history(&mut story);
+    story.close();
+    proof.every_crash(&story, 0);
+    assert!(proof.unfinished > 0);
+    proof.end();
+}
+
+#[test]
+fn also_when_the_files_are_in_two_directories() {
+    let mut proof = Proof::new("power loss, linked", Depth::GoesOn);
+    let mut story = Story::begin_linked();
+    history(&mut story);
+    story.close();
+    proof.every_crash(&story, 0);
+    assert!(proof.unfinished > 0);
+    proof.end();
+}
+
+#[test]
+fn the_store_asks_the_disk_the_same_in_every_run() {
+    let calls = || {
+        let mut story = Story::begin(SimDisk::new());
+        history(&mut story);
+        story.close();
+        story.disk.calls()
+    };
+    assert_eq!(calls(), calls());
+}
+
+#[test]
+fn one_write_that_changes_two_collections_is_there_or_not() {
+    all_or_nothing(
+        "one write of two collections",
+        |store| {
+            let [notes, zebras] = repositories(store);
+            for repository in [notes, zebras] {
+                let record = serde_json::json!({"id": "a", "write": 1});
+                repository.save(record).unwrap().detach();
+            }
+        },
+        |store| {
+            let put = |collection: &str| Entry {
+                collection: collection.into(),
+                change: EntryChange::Put {
+                    id: "a".into(),
+                    text: r#"{"id":"a","write":2}"#.into(),
+                },
+            };
+            let turn = store.journal().turn().unwrap();
+            let write = turn.commit((), vec![put("notes"), put("zebras")]);
+            write.wait().unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_definition_that_belongs_to_its_records_is_as_old_as_they_are() {
+    let disk = SimDisk::new();
+    let mut story = Story::begin(disk);
+    story.store.tie_definitions();
+    story.put(NOTES, "a", 10);
+    story.flush();
+    let calls = story.disk.calls().join("\n");
+    assert!(calls.contains("rename larder.commit"), "{calls}");
+    story.close();
+    let mut proof = Proof::new("definition with its records", Depth::Found);
+    proof.every_crash(&story, 0);
+    for step in 0..=story.disk.steps() {
+        for image in story.disk.at(step).unwrap().images(&proof.budget) {
+            let disk = image.boot_remembering();
+            super::read(&disk, super::options());
+            let after = disk.at(disk.steps()).unwrap();
+            // Whatever was not synced at the open is decided now: take all of it.
+            let after = after.images(&proof.budget).pop().unwrap();
+            assert_eq!(
+                after.bytes(&super::at("notes.json")).is_some(),
+                after.bytes(&super::at("notes.collection.json")).is_some(),
+                "after call {step}"
+            );
+        }
+    }
+    proof.end();
+}
