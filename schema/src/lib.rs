@@ -15,7 +15,8 @@
 //! * [`Migrations`] are the functions that bring a record from one version of its type to the
 //!   next; a [`MigrationError`] says which of them failed, without a value of the record.
 //! * [`Extra`] is what a stored record has and its type does not know, so that it survives when
-//!   the type writes the record anew.
+//!   the type writes the record anew. [`Validator::names_all`] tells quickly of most records
+//!   that they have nothing of the kind.
 //!
 //! What changes a stored record works on its text, so that whatever is not touched stays as it is
 //! written: the order of fields, and the spelling of numbers.
@@ -44,6 +45,7 @@
 mod canonical;
 mod explain;
 mod extra;
+mod known;
 mod migration_error;
 mod migrations;
 mod object;

@@ -208,7 +208,7 @@ impl<'a> Node<'a, TreeJson> for View<'a> {
 }
 
 /// The equality of JSON Schema, in which `1` and `1.0` are one number, without building a value.
-fn equals(tree: &Tree<'_>, expected: &Value) -> bool {
+pub(crate) fn equals(tree: &Tree<'_>, expected: &Value) -> bool {
     match (tree, expected) {
         (Tree::Null, Value::Null) => true,
         (Tree::Bool(truth), Value::Bool(expected)) => truth == expected,

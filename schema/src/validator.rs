@@ -1,7 +1,11 @@
 //! Owns [`Validator`], a compiled schema with its document and its fingerprint. It does not see
 //! into trees (`representation.rs`) and does not word violations (`explain.rs`).
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use jsonschema::{
     PatternOptions, ReferencingError, Retrieve, Uri, ValidationError, error::ValidationErrorKind,
@@ -10,7 +14,9 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    canonical, explain, pointer,
+    canonical, explain,
+    known::Known,
+    pointer,
     representation::{TreeJson, View},
     schema_error::SchemaError,
     text::Bounded,
@@ -41,6 +47,8 @@ struct Inner {
     document: Value,
     fingerprint: String,
     rules: Rules,
+    /// Compiled when it is first asked for.
+    known: OnceLock<Known>,
 }
 
 enum Rules {
@@ -134,6 +142,7 @@ impl Validator {
             document,
             fingerprint: format!("{digest:016x}"),
             rules,
+            known: OnceLock::new(),
         }))
     }
 
@@ -170,6 +179,14 @@ impl Validator {
                 compiled,
                 has_patterns,
             } => explain::violations(compiled, tree, *has_patterns),
+        }
+    }
+
+    /// What the schema names, if the validator has a schema.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        match &self.0.rules {
+            Rules::AnyObject => None,
+            Rules::Schema { .. } => Some(self.0.known.get_or_init(|| Known::of(&self.0.document))),
         }
     }
 
