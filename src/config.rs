@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::url::{Place, StoreUrl};
 use crate::{
     BackendKind, CollectionConfig, Durability, Error, ErrorKind, OnExternalChange, OnInvalid,
-    Options, Result, config_file, duration,
+    OnNewer, Options, Result, config_file, duration,
 };
 
 /// The configuration of a store.
@@ -24,7 +24,7 @@ use crate::{
 /// url        = "json:./data"      # or sqlite:./data.db, or memory:
 /// debounce   = "1s"
 /// durability = "power-loss"       # or "process-crash": nothing is synced
-/// on_invalid = "drop"             # or "reject"
+/// on_invalid = "drop"             # or "repair", or "reject"
 ///
 /// [collections.sessions]          # only for collections known at run time
 /// id      = "id"
@@ -78,6 +78,13 @@ pub struct StoreConfig {
     /// What happens to invalid records; default `drop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_invalid: Option<OnInvalid>,
+    /// What happens to data of a newer version; default `refuse`, or `read-only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_newer: Option<OnNewer>,
+    /// Whether fields of a stored record that its type does not know stay when it is saved; default
+    /// yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preserve_unknown: Option<bool>,
     /// What happens when someone else changed a file; default `keep-copy`. Of JSON files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_external_change: Option<OnExternalChange>,
@@ -148,6 +155,20 @@ impl StoreConfig {
         self
     }
 
+    /// Sets [`on_newer`](Self::on_newer).
+    #[must_use]
+    pub fn on_newer(mut self, on_newer: OnNewer) -> Self {
+        self.on_newer = Some(on_newer);
+        self
+    }
+
+    /// Sets [`preserve_unknown`](Self::preserve_unknown).
+    #[must_use]
+    pub fn preserve_unknown(mut self, preserve_unknown: bool) -> Self {
+        self.preserve_unknown = Some(preserve_unknown);
+        self
+    }
+
     /// Sets [`on_external_change`](Self::on_external_change).
     #[must_use]
     pub fn on_external_change(mut self, on_external_change: OnExternalChange) -> Self {
@@ -195,6 +216,8 @@ impl StoreConfig {
             debounce: self.debounce.unwrap_or(default.debounce),
             durability: self.durability.unwrap_or(default.durability),
             on_invalid: self.on_invalid.unwrap_or(default.on_invalid),
+            on_newer: self.on_newer.unwrap_or(default.on_newer),
+            preserve_unknown: self.preserve_unknown.unwrap_or(default.preserve_unknown),
             on_external_change: self
                 .on_external_change
                 .unwrap_or(default.on_external_change),
@@ -220,6 +243,9 @@ impl StoreConfig {
                 .parse()
                 .map_err(|_| format!("{value:?} is not such a number"))
         }
+        fn truth(value: &str) -> Result<bool, String> {
+            value.parse().map_err(|_| "write true or false".to_owned())
+        }
         fn word<W: for<'de> Deserialize<'de>>(value: &str) -> Result<W, String> {
             // Through serde, so that URL and file know the same words.
             W::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(value))
@@ -230,16 +256,15 @@ impl StoreConfig {
             "durability" => once(&mut self.durability, word(value)),
             "on_invalid" => once(&mut self.on_invalid, word(value)),
             "on_external_change" => once(&mut self.on_external_change, word(value)),
-            "read_only" => once(
-                &mut self.read_only,
-                value.parse().map_err(|_| "write true or false".to_owned()),
-            ),
+            "on_newer" => once(&mut self.on_newer, word(value)),
+            "preserve_unknown" => once(&mut self.preserve_unknown, truth(value)),
+            "read_only" => once(&mut self.read_only, truth(value)),
             "max_file_bytes" => once(&mut self.max_file_bytes, number(value)),
             "flush_attempts" => once(&mut self.flush_attempts, number(value)),
             "drop_timeout" => once(&mut self.drop_timeout, duration::parse(value)),
             _ => Err(
                 "there is no such option; the options are debounce, durability, on_invalid, \
-                      on_external_change, read_only, max_file_bytes, flush_attempts, drop_timeout"
+                      on_newer, preserve_unknown, on_external_change, read_only, max_file_bytes, flush_attempts, drop_timeout"
                     .to_owned(),
             ),
         };

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use larder_schema::{Tree, Validator, Violation};
+use larder_schema::{Extra, Pointer, Tree, Validator, Violation};
 
+use crate::arrival::Policy;
 use crate::collection::{Collection, Prepared};
 use crate::definition::Definition;
 use crate::encode::encode;
@@ -30,6 +31,8 @@ pub struct Admitted<T> {
     pub record: Arc<T>,
     /// The keys, per index of the collection.
     pub keys: Vec<Vec<Key>>,
+    /// What of its text the type does not know.
+    pub unknown: Option<Extra>,
 }
 
 /// Why a text is not a record of the collection.
@@ -48,7 +51,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    fn new(kind: IssueKind, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(kind: IssueKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
             id: None,
@@ -78,6 +81,7 @@ impl Rejection {
 pub struct Admission<T> {
     collection: Collection<T>,
     prepared: Arc<Prepared<T>>,
+    policy: Policy,
 }
 
 impl<T: Data> Admission<T> {
@@ -91,7 +95,28 @@ impl<T: Data> Admission<T> {
         Ok(Self {
             collection,
             prepared,
+            policy: Policy::default(),
         })
+    }
+
+    /// The same with what the store was configured to do.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    pub(crate) fn id_path(&self) -> &Pointer {
+        &self.prepared.id_path
+    }
+
+    /// Whether the schema was made from the type.
+    pub(crate) fn schema_is_the_types(&self) -> bool {
+        self.collection.has_schema_of_type()
     }
 
     /// The collection.
@@ -154,6 +179,7 @@ impl<T: Data> Admission<T> {
                 id,
                 record: Arc::new(record),
                 keys,
+                unknown: None,
             },
             text,
         ))
@@ -235,10 +261,12 @@ impl<T: Data> Admission<T> {
                 rejection.violations = vec![Violation::new(path, "index", error.to_string())];
                 name(rejection)
             })?;
+        let unknown = self.unknown_of(&tree, text, &record);
         Ok(Admitted {
             id,
             record: Arc::new(record),
             keys,
+            unknown,
         })
     }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use larder_schema::{Pointer, Validator, Violation};
+use larder_schema::{Migrations, Pointer, Validator, Violation};
 use serde_json::Value;
 
 use crate::definition::{Definition, IndexDefinition};
@@ -57,6 +57,7 @@ pub struct Collection<T> {
     schema: SchemaSource,
     check: Option<CheckFn<T>>,
     run_time_fields: bool,
+    migrations: Migrations,
 }
 
 impl<T> Clone for Collection<T> {
@@ -70,6 +71,7 @@ impl<T> Clone for Collection<T> {
             schema: self.schema.clone(),
             check: self.check,
             run_time_fields: self.run_time_fields,
+            migrations: self.migrations.clone(),
         }
     }
 }
@@ -98,6 +100,7 @@ impl<T: Record> Collection<T> {
             schema: SchemaSource::Compiled(Validator::of::<T>().map_err(Error::from)),
             check: Some(T::check),
             run_time_fields: T::RUN_TIME_FIELDS,
+            migrations: T::migrations(),
         }
     }
 }
@@ -126,6 +129,7 @@ impl<T: Data> Collection<T> {
             schema: SchemaSource::Any,
             check: None,
             run_time_fields: !is_plain_json::<T>(),
+            migrations: Migrations::default(),
         }
     }
 
@@ -200,6 +204,13 @@ impl<T: Data> Collection<T> {
         self
     }
 
+    /// How data of older versions becomes data of this one; see [`Record::migrations`].
+    #[must_use]
+    pub fn with_migrations(mut self, migrations: Migrations) -> Self {
+        self.migrations = migrations;
+        self
+    }
+
     /// The collection that a definition describes.
     #[must_use]
     pub fn from_definition(definition: Definition) -> Self {
@@ -221,6 +232,7 @@ impl<T: Data> Collection<T> {
             schema,
             check: None,
             run_time_fields: !is_plain_json::<T>(),
+            migrations: Migrations::default(),
         }
     }
 
@@ -313,6 +325,17 @@ impl<T> Collection<T> {
     #[must_use]
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// How data of older versions becomes data of this one.
+    #[must_use]
+    pub fn migrations(&self) -> &Migrations {
+        &self.migrations
+    }
+
+    /// Whether the schema was made from the type, and was not given.
+    pub(crate) fn has_schema_of_type(&self) -> bool {
+        matches!(self.schema, SchemaSource::Compiled(_))
     }
 
     /// The JSON pointer of the id.

@@ -18,6 +18,7 @@
 //! [`serde_json::Value`] and the bound on [`schemars::JsonSchema`].
 
 mod admission;
+mod arrival;
 mod changes;
 mod collection;
 mod committer;
@@ -50,11 +51,13 @@ mod report;
 mod repository;
 mod resolve;
 mod shelf;
+mod stamp;
 mod stats;
 mod store;
 mod table;
 mod text;
 mod transaction;
+mod unknown;
 mod view;
 mod write;
 
@@ -75,19 +78,19 @@ pub use key::{Key, KeyError, Whole};
 pub use key_arg::{Compound, KeyArg, LeadingKeyArg};
 pub use memory::{MemoryRepository, MemoryStore};
 pub use op::{Expect, Op, Outcome};
-pub use options::{Durability, OnExternalChange, OnInvalid, Options};
+pub use options::{Durability, OnExternalChange, OnInvalid, OnNewer, Options};
 pub use plan::{Access, Plan};
 pub use quarantine::Quarantined;
 pub use query::{Condition, Filter, Lookup, Order, Query, Target, Test};
 pub use record::{Data, Record};
-pub use report::LoadReport;
+pub use report::{LoadReport, Migrated};
 pub use repository::Repository;
 pub use stats::{CollectionStats, StoreStats};
 pub use store::{Backend, BackendExt};
 pub use transaction::{Scope, Transaction};
 pub use write::Write;
 
-pub use larder_schema::{Pointer, Violation};
+pub use larder_schema::{MigrationError, Migrations, Pointer, Violation};
 
 /// What a backend is made of.
 ///
@@ -99,14 +102,18 @@ pub use larder_schema::{Pointer, Violation};
 /// [`Shelf`](backend::Shelf), with its [`Part`](backend::Part) in transactions.
 pub mod backend {
     pub use crate::admission::{Admission, Admitted, Rejection, check_id};
+    pub use crate::arrival::{Arrival, Policy};
     pub use crate::committer::{Committer, CommitterOptions, Medium, Progress};
     pub use crate::encode::encode;
     pub use crate::feed::Feed;
     pub use crate::journal::{Entry, EntryChange, Journal, Turn};
     pub use crate::name::check_name;
-    pub use crate::refusal::{check_expectation, check_same_id, unique_violation};
+    pub use crate::refusal::{
+        check_expectation, check_same_id, newer_version, newer_version_issue, unique_violation,
+    };
     pub use crate::resolve::{Resolved, ResolvedCondition, ResolvedOrder, cursor_after};
     pub use crate::shelf::{Shelf, Shelved};
+    pub use crate::stamp::utc_stamp;
     pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository, transact_tables};
     pub use crate::text::{compact, indent};
     pub use crate::transaction::{Part, foreign_session};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arrival::Policy;
 use crate::committer::CommitterOptions;
 
 /// What an acknowledged write survives.
@@ -30,9 +31,29 @@ pub enum OnInvalid {
     /// It leaves the view, is reported, and its exact bytes are kept in quarantine.
     #[default]
     Drop,
+    /// It is mended, where its schema says how: an optional property that is wrong is removed, a
+    /// default that the schema gives is used, items of lists that are wrong are left out. If the
+    /// result is valid it is in the view, an issue says what was done, and the original is kept in
+    /// quarantine. Else it is dropped.
+    Repair,
     /// Opening the collection fails with the report. Nothing is touched. In a database that is open, a
     /// row that somebody else changed is dropped all the same.
     Reject,
+}
+
+/// What happens to a collection whose data was written by a newer version of the program. It is never
+/// rewritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnNewer {
+    /// It is not opened.
+    #[default]
+    Refuse,
+    /// It is opened for reading: what is valid for this program is in its view, the issue says that
+    /// there is a newer version, and writes to it are refused. The other collections of the store are
+    /// as ever.
+    ReadOnly,
 }
 
 /// What happens when someone else changed a file that is to be replaced. A database is not replaced:
@@ -58,6 +79,11 @@ pub struct Options {
     pub durability: Durability,
     /// What happens to invalid records; default: they are dropped from the view.
     pub on_invalid: OnInvalid,
+    /// What happens to data of a newer version; default: it is refused.
+    pub on_newer: OnNewer,
+    /// Whether fields of a stored record that its type does not know stay when it is saved; default:
+    /// they do.
+    pub preserve_unknown: bool,
     /// What happens when someone else changed a file; default: a copy is kept. Of JSON files only.
     pub on_external_change: OnExternalChange,
     /// Open for reading: nothing is written (but files that SQLite needs beside a database), several
@@ -78,6 +104,8 @@ impl Default for Options {
             debounce: committer.debounce,
             durability: Durability::default(),
             on_invalid: OnInvalid::default(),
+            on_newer: OnNewer::default(),
+            preserve_unknown: Policy::default().preserve_unknown,
             on_external_change: OnExternalChange::default(),
             read_only: false,
             max_file_bytes: 500_000_000,
@@ -88,6 +116,15 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The part that says what may come in.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            repair: self.on_invalid == OnInvalid::Repair,
+            preserve_unknown: self.preserve_unknown,
+        }
+    }
+
     /// The part that the committer needs.
     #[must_use]
     pub fn committer(&self) -> CommitterOptions {

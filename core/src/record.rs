@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use larder_schema::Violation;
+use larder_schema::{Migrations, Violation};
 
 use crate::index::IndexDef;
 
@@ -78,6 +78,42 @@ pub trait Record: Data + JsonSchema {
     #[must_use]
     fn indexes() -> Vec<IndexDef<Self>> {
         Vec::new()
+    }
+
+    /// How records of older versions become records of this one: functions on JSON from version n to
+    /// n + 1, which are chained from whatever version the data has.
+    ///
+    /// They run when a collection of an older version is opened, record by record. Before the first
+    /// change is written a backup is made, which opens with the old program. A record whose migration
+    /// fails, or that is not valid after it, goes to quarantine as it was, and the others are
+    /// migrated. Opened for reading, the view is migrated and nothing is written: a dry run, whose
+    /// [load report](crate::LoadReport::migrated) says what would be.
+    ///
+    /// Without any, data of an older version is taken as it is. With some, a step that is missing
+    /// refuses the open. Data of a newer version is never migrated: see
+    /// [`OnNewer`](crate::OnNewer).
+    ///
+    /// ```
+    /// use larder_core::Migrations;
+    ///
+    /// let migrations = Migrations::new()
+    ///     .step(1, |record| {
+    ///         let record = record.as_object_mut().ok_or("not an object")?;
+    ///         let name = record.remove("label").ok_or("there is no label")?;
+    ///         record.insert("name".to_owned(), name);
+    ///         Ok(())
+    ///     })
+    ///     .step(2, |record| {
+    ///         record["tags"] = serde_json::json!([]);
+    ///         Ok(())
+    ///     });
+    /// let migrated = migrations.apply(r#"{"id":"a","label":"x"}"#, 1, 3)?;
+    /// assert_eq!(migrated, r#"{"id":"a","name":"x","tags":[]}"#);
+    /// # Ok::<(), larder_core::MigrationError>(())
+    /// ```
+    #[must_use]
+    fn migrations() -> Migrations {
+        Migrations::default()
     }
 
     /// Rules that no schema can say, such as "the end is not before the start". Checked wherever

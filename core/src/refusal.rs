@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::encode::encode;
 use crate::error::{Error, ErrorKind, Result};
+use crate::issue::{Action, Issue, IssueKind};
 use crate::op::Expect;
 use crate::record::Data;
 
@@ -59,6 +60,28 @@ pub fn check_same_id(read: &str, id: &str) -> Result<()> {
         "a record cannot change its id: insert the new one and delete the old",
     )
     .with_id(id))
+}
+
+/// A write to a collection whose data is of version `found`, by a program that knows `known`.
+#[must_use]
+pub fn newer_version(found: u32, known: u32) -> Error {
+    Error::new(
+        ErrorKind::NewerVersion,
+        format!(
+            "the records are of version {found}, this program knows version {known}: the collection \
+             was opened for reading only"
+        ),
+    )
+}
+
+/// The issue of a collection that was opened nevertheless.
+#[must_use]
+pub fn newer_version_issue(collection: &str, found: u32, known: u32) -> Issue {
+    let message = format!(
+        "the records are of version {found}, this program knows version {known}: opened for reading \
+         only"
+    );
+    Issue::new(collection, IssueKind::NewerVersion, Action::Kept, message)
 }
 
 /// The record `holder` has a key of the unique index `index` that the record `id` would take.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -25,13 +25,82 @@ const NAMED_ISSUES: usize = 5;
 pub struct LoadReport {
     records: u64,
     issues: Vec<Issue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    migrated: Vec<Migrated>,
+}
+
+/// A collection whose records were of an older version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Migrated {
+    /// The collection.
+    pub collection: String,
+    /// The version of its data.
+    pub from: u32,
+    /// The version that they are of now. In a store that was opened for reading only the view is.
+    pub to: u32,
+    /// How many records were migrated.
+    pub records: u64,
+    /// Where the data is as it was: a store that the old program opens. `None` if there was none, or
+    /// if nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<PathBuf>,
+}
+
+impl Migrated {
+    /// So many records of this collection were migrated, and are kept as they were in `backup`.
+    pub fn new(
+        collection: impl Into<String>,
+        (from, to): (u32, u32),
+        records: u64,
+        backup: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            collection: collection.into(),
+            from,
+            to,
+            records,
+            backup,
+        }
+    }
+}
+
+impl fmt::Display for Migrated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} records migrated from version {} to version {}",
+            self.collection, self.records, self.from, self.to
+        )?;
+        match &self.backup {
+            Some(backup) => write!(f, "; as they were: {}", backup.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl LoadReport {
     /// A report of `records` records in the view, and of these issues.
     #[must_use]
     pub fn new(records: u64, issues: Vec<Issue>) -> Self {
-        Self { records, issues }
+        Self {
+            records,
+            issues,
+            migrated: Vec::new(),
+        }
+    }
+
+    /// The same with a migration.
+    #[must_use]
+    pub fn with_migrated(mut self, migrated: Option<Migrated>) -> Self {
+        self.migrated.extend(migrated);
+        self
+    }
+
+    /// The collections whose records were of an older version, and were migrated.
+    #[must_use]
+    pub fn migrated(&self) -> &[Migrated] {
+        &self.migrated
     }
 
     /// How many records the load read and let into the view. A database does not read again what
@@ -54,6 +123,13 @@ impl LoadReport {
         self.issues.iter().filter(|issue| issue.is_drop()).count()
     }
 
+    /// How many records were mended; see [`OnInvalid::Repair`].
+    #[must_use]
+    pub fn repaired(&self) -> usize {
+        let is_repair = |issue: &&Issue| issue.action() == Action::Repaired;
+        self.issues.iter().filter(is_repair).count()
+    }
+
     /// Whether nothing was found wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -64,11 +140,15 @@ impl LoadReport {
     pub fn merge(&mut self, other: &LoadReport) {
         self.records += other.records;
         self.issues.extend_from_slice(&other.issues);
+        self.migrated.extend_from_slice(&other.migrated);
     }
 
     /// Logs the issues, in the one shape that every backend uses: the first few one by one, then a
     /// count per kind, so that a file of a million bad records does not flood the log.
     pub fn log(&self) {
+        for migrated in &self.migrated {
+            tracing::info!(target: "larder::load", "{migrated}");
+        }
         for issue in self.issues.iter().take(LOGGED_ISSUES) {
             tracing::warn!(
                 target: "larder::issue",

@@ -15,7 +15,7 @@ use syn::{Attribute, Ident, LitInt, LitStr, Path, Token, parenthesized};
 use crate::errors::Errors;
 
 const ON_STRUCTS: &str = "`collection = \"..\"`, `version = N`, `index(NAME = (field, field))`, \
-     `unique(NAME = (field, field))`, `check = path` and `crate = path`";
+     `unique(NAME = (field, field))`, `check = path`, `migrations = path` and `crate = path`";
 const ON_FIELDS: &str = "`id`, `unique`, `index` and `skip`";
 
 /// The keys on the struct.
@@ -24,6 +24,7 @@ pub(crate) struct StructAttrs {
     pub(crate) collection: Option<LitStr>,
     pub(crate) version: Option<u32>,
     pub(crate) check: Option<Path>,
+    pub(crate) migrations: Option<Path>,
     pub(crate) krate: Option<Path>,
     pub(crate) compounds: Vec<CompoundAttr>,
     /// A `collection` was given, though perhaps not one that can be.
@@ -74,15 +75,14 @@ impl StructAttrs {
                     version = Some(number);
                 }
                 "check" => {
-                    let path = meta.value()?.parse::<Path>().map_err(|error| {
-                        syn::Error::new(
-                            error.span(),
-                            "write the path of a function, without quotes: \
-                             `check = Self::check_times`",
-                        )
-                    })?;
+                    let path = function(meta, "check = Self::check_times")?;
                     once(meta, read.check.is_some(), key, errors);
                     read.check = Some(path);
+                }
+                "migrations" => {
+                    let path = function(meta, "migrations = Self::all_migrations")?;
+                    once(meta, read.migrations.is_some(), key, errors);
+                    read.migrations = Some(path);
                 }
                 "crate" => {
                     let path = meta.value()?.call(Path::parse_mod_style).map_err(|error| {
@@ -121,7 +121,7 @@ impl FieldAttrs {
                 "unique" => &mut read.unique,
                 "index" => &mut read.index,
                 "skip" => &mut read.skip,
-                "collection" | "version" | "check" | "crate" => {
+                "collection" | "version" | "check" | "migrations" | "crate" => {
                     return Err(meta.error(format!(
                         "`{key}` belongs on the struct; on a field there are {ON_FIELDS}"
                     )));
@@ -199,6 +199,14 @@ fn string(meta: &ParseNestedMeta<'_>) -> syn::Result<LitStr> {
             error.span(),
             "write the name in quotes: `collection = \"sessions\"`",
         )
+    })
+}
+
+/// The path of a function.
+fn function(meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<Path> {
+    meta.value()?.parse::<Path>().map_err(|error| {
+        let message = format!("write the path of a function, without quotes: `{example}`");
+        syn::Error::new(error.span(), message)
     })
 }
 

@@ -127,6 +127,14 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
             }
         }
     });
+    let migrations = model.migrations.as_ref().map(|migrations| {
+        let call = quote_spanned!(migrations.span()=> #migrations());
+        quote! {
+            fn migrations() -> #krate::Migrations {
+                #call
+            }
+        }
+    });
     quote! {
         const COLLECTION: &'static str = #collection;
         #version
@@ -139,6 +147,7 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
 
         #indexes
         #check
+        #migrations
     }
 }
 

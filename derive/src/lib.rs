@@ -94,6 +94,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `index(NAME = (a, b))` | A compound index over two to four fields, in this order. The constant and the index are called `NAME`. |
 /// | `unique(NAME = (a, b))` | The same, and unique. |
 /// | `check = path::to::function` | A `fn(&Self) -> Result<(), Violation>`, called where the schema is checked. |
+/// | `migrations = path::to::function` | A `fn() -> Migrations`: how records of older versions become records of this one. |
 /// | `crate = path` | Where `Record` and the handles come from; `::larder` without it. |
 ///
 /// # On a field

@@ -94,6 +94,17 @@ pub(crate) fn look(disk: &dyn Disk, names: &Names, version: u32) -> Result<Known
     }
 }
 
+/// The version that the definition says; `None` if there is none, or one that is none. One that the
+/// disk does not give is an error: records must not be taken for those of another version.
+pub(crate) fn version(disk: &dyn Disk, names: &Names) -> Result<Option<u32>, JsonError> {
+    match read(disk, names) {
+        Ok(definition) => Ok(definition.map(|definition| definition.version)),
+        // Why it is none is told when it is to be replaced.
+        Err(JsonError::Definition { .. } | JsonError::OtherDefinition { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The definition of a collection that may have none, because another program wrote its file: any
 /// object with an `id`.
 pub(crate) fn read_or_guess(

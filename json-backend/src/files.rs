@@ -6,6 +6,7 @@
 
 use larder_core::{Action, Definition, Issue, IssueKind, OnExternalChange, Position, Quarantined};
 
+use crate::backup::Backup;
 use crate::commit::Piece;
 use crate::definition;
 use crate::disk::{Disk, Identity, PRIVATE_MODE};
@@ -52,6 +53,8 @@ pub(crate) struct Files {
     pub(crate) odd_definition: Option<Vec<u8>>,
     pub(crate) quarantine: Vec<Quarantined>,
     pub(crate) original: Option<Vec<u8>>,
+    /// The file as it was before its records were migrated.
+    pub(crate) backup: Option<Backup>,
     /// The size at which was last looked whether to warn.
     pub(crate) warned_at: u64,
 }
@@ -67,7 +70,7 @@ impl Files {
     }
 
     /// Writes what must be safe before the records are written over: the copy of a damaged original,
-    /// the quarantine, the definition. What fails stays pending.
+    /// the backup of an older version, the quarantine, the definition. What fails stays pending.
     pub(crate) fn flush_beside(&mut self, manner: &Manner<'_>) -> Result<(), JsonError> {
         if let Some(original) = &self.original {
             let name = self.names.records_name();
@@ -87,6 +90,10 @@ impl Files {
                 );
             }
             self.original = None;
+        }
+        if let Some(backup) = &self.backup {
+            backup.write(manner.disk, manner.sync)?;
+            self.backup = None;
         }
         if !self.quarantine.is_empty() {
             quarantine::add(

@@ -47,11 +47,12 @@ impl Image {
         }
     }
 
-    /// The image of a file: its bytes, and where in them each record stands.
+    /// The image of a file: its bytes, and where in them each record stands, or its text where it is
+    /// another by now.
     pub(crate) fn of_file(
         shape: Shape,
         bytes: Vec<u8>,
-        records: impl IntoIterator<Item = (Arc<str>, std::ops::Range<usize>, u64)>,
+        records: impl IntoIterator<Item = (Arc<str>, std::ops::Range<usize>, u64, Option<Box<str>>)>,
     ) -> Self {
         let mut live = 0;
         let mut next_place = 0;
@@ -62,9 +63,11 @@ impl Image {
         };
         let rows = records
             .into_iter()
-            .map(|(id, range, place)| {
+            .map(|(id, range, place, new)| {
                 next_place = next_place.max(place + 1);
-                let text = if broken.is_empty() {
+                let text = if let Some(new) = new {
+                    Text::Own(new)
+                } else if broken.is_empty() {
                     live += range.len();
                     Text::Loaded {
                         start: range.start,

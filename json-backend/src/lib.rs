@@ -32,6 +32,8 @@
 //! Each flush rewrites the whole file of every collection that changed. Up to some ten thousand records that is a matter of
 //! milliseconds; beyond 64 MB a warning says so.
 
+mod age;
+mod backup;
 mod commit;
 mod commit_record;
 mod committed_view;
@@ -47,6 +49,7 @@ mod load;
 mod lock;
 mod medium;
 mod names;
+mod opening;
 mod outline;
 mod publish;
 mod quarantine;

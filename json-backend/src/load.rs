@@ -6,55 +6,88 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use larder_core::backend::{Admission, Loaded, Loader, Loser, Rejection};
+use larder_core::backend::{
+    Admission, Arrival, Loaded, Loader, Loser, Rejection, newer_version_issue,
+};
 use larder_core::{
-    Action, Data, Error, Issue, IssueKind, LoadReport, Options, Position, Quarantined,
+    Action, Data, Error, Issue, IssueKind, LoadReport, Migrated, Options, Position, Quarantined,
 };
 
+use crate::age::{Age, age_of, check_header};
+use crate::backup::Backup;
 use crate::disk::{Contents, Disk, Identity};
 use crate::error::JsonError;
 use crate::findings;
 use crate::image::Image;
-use crate::scan::{Expected, Kind, Scan, Span, scan};
+use crate::names::Names;
+use crate::scan::{Expected, Scan, Span, scan};
 
 /// Above this size a warning says what each flush costs.
 pub(crate) const LARGE_FILE: u64 = 64 << 20;
 
+/// Where a record came from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    span: Span,
+    /// Its text, if that is not the one in the file.
+    text: Option<Box<str>>,
+}
+
 /// A collection as it was found.
 pub(crate) struct Found<T> {
-    pub(crate) loaded: Loaded<T, Span>,
+    pub(crate) loaded: Loaded<T, Origin>,
     pub(crate) image: Image,
     pub(crate) report: LoadReport,
     /// Rejected bytes, to be kept before the file is written over.
     pub(crate) quarantine: Vec<Quarantined>,
     /// The whole file, to be copied aside before it is written over, if it could not be parsed.
     pub(crate) original: Option<Vec<u8>>,
+    /// The file as it was read, to be kept before its records are written over by those of a newer
+    /// version.
+    pub(crate) backup: Option<Backup>,
+    pub(crate) age: Age,
+    /// Whether the records are not those of the file any more.
+    pub(crate) changed: bool,
     /// The version of the file that was read; `None` if there was none.
     pub(crate) identity: Option<Identity>,
 }
 
-/// Reads a collection's file.
+impl<T> Found<T> {
+    /// There is no file.
+    fn nothing(loaded: Loaded<T, Origin>, age: Age) -> Self {
+        Self {
+            loaded,
+            image: Image::empty(),
+            report: LoadReport::default(),
+            quarantine: Vec::new(),
+            original: None,
+            backup: None,
+            age,
+            changed: false,
+            identity: None,
+        }
+    }
+}
+
+/// Reads a collection's file. `said` is the version that the definition beside it says, which
+/// counts where the file says none.
 ///
 /// Only "not found" is an empty collection. Everything else that cannot be read is an error, and
 /// everything that can be read in part is salvaged.
 pub(crate) fn load<T: Data>(
     disk: &dyn Disk,
-    path: &Path,
+    names: &Names,
     admission: &Arc<Admission<T>>,
     options: &Options,
+    said: Option<u32>,
 ) -> Result<Found<T>, Error> {
+    let path = &names.records();
     let loader = Loader::new(Arc::clone(admission));
     let Contents { bytes, identity } = match disk.read(path, options.max_file_bytes) {
         Ok(contents) => contents,
         Err(error) if error.is_not_found() => {
-            return Ok(Found {
-                loaded: loader.finish(),
-                image: Image::empty(),
-                report: LoadReport::default(),
-                quarantine: Vec::new(),
-                original: None,
-                identity: None,
-            });
+            let age = age_of(path, None, said, admission, options)?;
+            return Ok(Found::nothing(loader.finish(), age));
         }
         Err(error) => return Err(JsonError::from(error).into()),
     };
@@ -72,7 +105,8 @@ pub(crate) fn load<T: Data>(
         version: u64::from(collection.version()),
     };
     let scan = scan(&bytes, &expected);
-    check_header(path, &scan, collection.version())?;
+    check_header(path, &scan)?;
+    let age = age_of(path, Some(&scan), said, admission, options)?;
 
     let mut finder = Finder {
         path,
@@ -81,9 +115,18 @@ pub(crate) fn load<T: Data>(
         issues: Vec::new(),
         quarantine: Vec::new(),
         unparsed: !scan.damage.is_empty() || scan.odd,
+        version: match age {
+            Age::Same => collection.version(),
+            Age::Older(version) | Age::Newer(version) => version,
+        },
+        migrated: 0,
     };
+    if let Age::Newer(found) = age {
+        let issue = newer_version_issue(collection.name(), found, collection.version());
+        finder.issues.push(issue.at(finder.position()));
+    }
     finder.file(&scan);
-    let filled = finder.records(loader, &scan);
+    let filled = finder.records(admission, loader, &scan);
     finder
         .issues
         .sort_by_key(|issue| (issue.position().line, issue.position().record));
@@ -92,15 +135,40 @@ pub(crate) fn load<T: Data>(
         issues,
         quarantine,
         unparsed,
+        migrated,
         ..
     } = finder;
-    let report = LoadReport::new(filled.kept.len() as u64, issues);
+    let migration = match age {
+        Age::Older(from) if admission.migrates(from) => Some(from),
+        _ => None,
+    };
+    let backup = match migration {
+        Some(from) if !options.read_only && !scan.records.is_empty() => {
+            Some(Backup::plan(disk, names, from, &bytes)?)
+        }
+        _ => None,
+    };
+    let migrated = migration.map(|from| {
+        let dir = backup.as_ref().map(|backup| backup.dir().to_owned());
+        let versions = (from, collection.version());
+        Migrated::new(collection.name(), versions, migrated, dir)
+    });
+    let report = LoadReport::new(filled.kept.len() as u64, issues).with_migrated(migrated);
     report.check(options.on_invalid, path)?;
     let original = unparsed.then(|| bytes.clone());
-    let records = filled
-        .kept
-        .iter()
-        .map(|(id, span)| (Arc::clone(id), span.start..span.end, span.ordinal as u64));
+    let mut filled = filled;
+    let mut changed = migration.is_some();
+    let records = filled.kept.iter_mut().map(|(id, origin)| {
+        let span = origin.span;
+        changed |= origin.text.is_some();
+        let text = origin.text.take();
+        (
+            Arc::clone(id),
+            span.start..span.end,
+            span.ordinal as u64,
+            text,
+        )
+    });
     let image = Image::of_file(scan.shape, bytes, records);
     Ok(Found {
         loaded: filled,
@@ -108,26 +176,11 @@ pub(crate) fn load<T: Data>(
         report,
         quarantine,
         original,
+        backup,
+        age,
+        changed,
         identity: Some(identity),
     })
-}
-
-fn check_header(path: &Path, scan: &Scan, known: u32) -> Result<(), JsonError> {
-    if scan.kind == Kind::Unrecognised {
-        return Err(JsonError::Unrecognised {
-            path: path.to_owned(),
-        });
-    }
-    let path = path.to_owned();
-    match scan.says {
-        (Some(found), _) if found > crate::format::FORMAT => {
-            Err(JsonError::NewerFormat { path, found })
-        }
-        (_, Some(found)) if found > u64::from(known) => {
-            Err(JsonError::NewerVersion { path, found, known })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What is wrong with a file, as it comes up.
@@ -139,6 +192,9 @@ struct Finder<'a> {
     quarantine: Vec<Quarantined>,
     /// Whether the file as a whole is no JSON.
     unparsed: bool,
+    /// The version of the data, and how many records were migrated from it.
+    version: u32,
+    migrated: u64,
 }
 
 impl Finder<'_> {
@@ -163,16 +219,22 @@ impl Finder<'_> {
     }
 
     /// Every record through the gate.
-    fn records<T: Data>(&mut self, mut loader: Loader<T, Span>, scan: &Scan) -> Loaded<T, Span> {
+    fn records<T: Data>(
+        &mut self,
+        admission: &Admission<T>,
+        mut loader: Loader<T, Origin>,
+        scan: &Scan,
+    ) -> Loaded<T, Origin> {
         let bytes = self.bytes;
         for span in &scan.records {
             let record = bytes.get(span.start..span.end).unwrap_or_default();
             match std::str::from_utf8(record) {
-                Ok(text) => {
-                    if let Err(rejection) = loader.add(text, *span) {
-                        self.rejected(span, record, rejection);
+                Ok(text) => match admission.arrive(text, self.version) {
+                    Ok(arrival) => self.arrived(&mut loader, span, record, arrival),
+                    Err(rejection) => {
+                        self.rejected(span, record, Action::Dropped, rejection);
                     }
-                }
+                },
                 Err(error) => {
                     self.unparsed = true;
                     let message =
@@ -189,20 +251,39 @@ impl Finder<'_> {
         filled
     }
 
-    fn rejected(&mut self, span: &Span, record: &[u8], rejection: Rejection) {
+    fn arrived<T: Data>(
+        &mut self,
+        loader: &mut Loader<T, Origin>,
+        span: &Span,
+        record: &[u8],
+        arrival: Arrival<T>,
+    ) {
+        self.migrated += u64::from(arrival.migrated);
+        if let Some(mended) = arrival.mended {
+            self.rejected(span, record, Action::Repaired, mended);
+        }
+        let origin = Origin {
+            span: *span,
+            text: arrival.text.map(Into::into),
+        };
+        loader.take(arrival.admitted, origin);
+    }
+
+    /// A record that is not in the view as it stands in the file.
+    fn rejected(&mut self, span: &Span, record: &[u8], action: Action, rejection: Rejection) {
         // A duplicate key is JSON all the same.
         if rejection.kind == IssueKind::Syntax && rejection.violations.is_empty() {
             self.unparsed = true;
         }
         let issue = self
-            .issue(rejection.kind, Action::Dropped, rejection.message)
+            .issue(rejection.kind, action, rejection.message)
             .with_id(rejection.id)
             .with_violations(rejection.violations)
             .at(self.place(span, rejection.place));
         self.dropped(issue, record);
     }
 
-    fn lost(&mut self, loser: &Loser<Span>) {
+    fn lost(&mut self, loser: &Loser<Origin>) {
         let message = match &loser.winner {
             Some((winner, index)) => {
                 format!("the record {winner:?} has the same key in the unique index {index}")
@@ -212,11 +293,10 @@ impl Finder<'_> {
         let issue = self
             .issue(loser.kind, Action::Dropped, message)
             .with_id(Some(loser.id.to_string()))
-            .at(self.place(&loser.origin, None));
+            .at(self.place(&loser.origin.span, None));
         let bytes = self.bytes;
-        let record = bytes
-            .get(loser.origin.start..loser.origin.end)
-            .unwrap_or_default();
+        let span = loser.origin.span;
+        let record = bytes.get(span.start..span.end).unwrap_or_default();
         self.dropped(issue, record);
     }
 

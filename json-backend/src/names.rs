@@ -9,6 +9,7 @@
 //! | `sessions.quarantine.ndjson` | rejected records, one JSON line each |
 //! | `sessions.json.corrupt-<utc>` | the file as it was before it was written over, where it could not be parsed |
 //! | `sessions.json.foreign-<utc>` | the file as someone else left it while the store was open |
+//! | `sessions.v1-<utc>/` | a store of its own: the records of version 1, before they were migrated |
 //! | `larder.lock` | the lock; never deleted |
 //! | `larder.commit` | while several files are replaced as one, and after a crash in that moment: which |
 //! | `.larder-<random>.tmp` | a new content that is not in its place yet |
@@ -38,6 +39,15 @@ impl Names {
 
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    pub(crate) fn collection(&self) -> &str {
+        &self.collection
+    }
+
+    /// How the names of directories begin in which records of this version are kept.
+    pub(crate) fn backup_stem(&self, version: u32) -> String {
+        format!("{}.v{version}-", self.collection)
     }
 
     /// The name of the records' file, without the directory.

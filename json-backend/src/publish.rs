@@ -18,6 +18,8 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use larder_core::backend::utc_stamp;
+
 use crate::disk::{
     Access, Disk, DiskError, Identity, PRIVATE_MODE, TempFile, is_temp_name, parent_of,
 };
@@ -298,9 +300,7 @@ pub(crate) fn copy_aside(
             created: false,
         });
     }
-    let now = jiff::Timestamp::now();
-    let utc = jiff::fmt::strtime::format("%Y%m%dT%H%M%SZ", now)
-        .unwrap_or_else(|_| now.as_second().to_string());
+    let utc = utc_stamp();
     for number in 1..=MAX_SUFFIX {
         let path = match number {
             1 => dir.join(format!("{stem}{utc}")),

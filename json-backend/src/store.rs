@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder_core::backend::{
-    Admission, Committer, Host, Journal, Progress, Shelf, Table, check_name, transact_tables,
+    Committer, Host, Journal, Progress, Shelf, check_name, transact_tables,
 };
 use larder_core::{
     Backend, Collection, Data, Definition, Durability, Error, ErrorKind, Health, HealthWatch,
-    LoadReport, Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction,
-    Write,
+    LoadReport, Options, Quarantined, Record, Result, StoreChanges, StoreStats, Transaction, Write,
 };
 use parking_lot::Mutex;
 
@@ -23,8 +22,6 @@ use crate::committed_view::CommittedView;
 use crate::definition;
 use crate::disk::Disk;
 use crate::error::JsonError;
-use crate::files::Files;
-use crate::load::load;
 use crate::lock::{LOCK_FILE, LockHandle, LockMode, read_holder};
 use crate::medium::JsonMedium;
 use crate::names::Names;
@@ -47,12 +44,14 @@ pub struct JsonStore {
 
 /// What the handles of a store share.
 pub(crate) struct Shared {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    options: Options,
-    journal: Arc<Journal>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) journal: Arc<Journal>,
     shelf: Shelf,
-    access: Access,
+    /// What would be in quarantine, were its collection not of a newer version.
+    pub(crate) newer: Mutex<Vec<Quarantined>>,
+    pub(crate) access: Access,
 }
 
 /// Shows where it is, not what is in it.
@@ -78,7 +77,7 @@ pub(crate) struct ReadAccess {
     lock: Mutex<Option<Box<dyn LockHandle>>>,
     closed: AtomicBool,
     /// What would be in quarantine, had it been opened for writing.
-    rejected: Mutex<Vec<Quarantined>>,
+    pub(crate) rejected: Mutex<Vec<Quarantined>>,
 }
 
 impl ReadAccess {
@@ -137,6 +136,7 @@ impl JsonStore {
                 options,
                 journal,
                 shelf: Shelf::default(),
+                newer: Mutex::default(),
                 access: Access::Read(access),
             }
         } else {
@@ -182,6 +182,7 @@ impl JsonStore {
             options,
             journal,
             shelf: Shelf::default(),
+            newer: Mutex::default(),
             access,
         })
     }
@@ -254,82 +255,6 @@ impl Shared {
         let path = Names::new(&self.dir, collection).records();
         let identity = self.disk.identity(&path).map_err(JsonError::from)?;
         Ok(identity.map(|identity| (identity.len, identity.modified_ns)))
-    }
-
-    fn open_collection<T: Data>(
-        &self,
-        collection: Collection<T>,
-    ) -> Result<(Arc<Table<T>>, Arc<LoadReport>)> {
-        let name = collection.name().to_owned();
-        let version = collection.version();
-        let admission = Arc::new(Admission::new(collection)?);
-        let names = Names::new(&self.dir, &name);
-        let there = definition::collections(&*self.disk, &self.dir).map_err(JsonError::from)?;
-        if let Some(other) = there
-            .iter()
-            .find(|other| **other != name && other.eq_ignore_ascii_case(&name))
-        {
-            let other = other.clone();
-            return Err(JsonError::OtherCase {
-                path: names.records(),
-                other,
-            }
-            .into());
-        }
-
-        let writes = matches!(self.access, Access::Write { .. });
-        if writes && self.options.durability == Durability::PowerLoss {
-            recover::settle(&*self.disk, &self.dir, &names.records()).map_err(JsonError::from)?;
-        }
-        let found = load(&*self.disk, &names.records(), &admission, &self.options)?;
-        let table = found.loaded;
-        let table = Arc::new(table.into_table(Arc::clone(&self.journal), found.report));
-        let report = Arc::clone(table.report());
-        match &self.access {
-            Access::Read(access) => access.rejected.lock().extend(found.quarantine),
-            Access::Write { medium, .. } => {
-                let definition = admission.definition();
-                let known = definition::look(&*self.disk, &names, version)?;
-                let pending = !found.quarantine.is_empty() || found.original.is_some();
-                medium.add(Files {
-                    names,
-                    collection: name,
-                    version,
-                    image: found.image,
-                    identity: found.identity,
-                    dirty: false,
-                    definition: (known.definition.as_ref() != Some(&definition))
-                        .then_some(definition),
-                    definition_with_records: false,
-                    odd_definition: known.odd,
-                    warned_at: found.identity.map_or(0, |identity| identity.len),
-                    quarantine: found.quarantine,
-                    original: found.original,
-                });
-                if pending {
-                    self.keep_rejected();
-                }
-            }
-        }
-        Ok((table, report))
-    }
-
-    /// Puts rejected bytes where they are safe, before anything can be written. If that fails the
-    /// store opens all the same: the bytes are still in the file, and no flush writes over it
-    /// before they are elsewhere.
-    fn keep_rejected(&self) {
-        let kept = self
-            .journal
-            .turn()
-            .and_then(|turn| turn.commit((), Vec::new()).wait());
-        if let Err(error) = kept {
-            tracing::error!(
-                target: "larder::load",
-                %error,
-                "rejected records cannot be put in quarantine yet; the file is not written before \
-                 they are"
-            );
-        }
     }
 }
 
@@ -405,7 +330,11 @@ impl Backend for JsonStore {
         } = &*self.shared;
         // What is pending first: a flush in between moves it to the files, and never back.
         let pending = match access {
-            Access::Write { medium, .. } => medium.pending_quarantine(),
+            Access::Write { medium, .. } => {
+                let mut pending = medium.pending_quarantine();
+                pending.extend(self.shared.newer.lock().iter().cloned());
+                pending
+            }
             Access::Read(access) => access.rejected.lock().clone(),
         };
         let mut entries = Vec::new();

@@ -131,7 +131,9 @@ impl<T: Data> Act<'_, T> {
         text: &str,
         expect: &Expected<T>,
     ) -> Result<(), Halt> {
-        let Admitted { id, record, keys } = admitted;
+        let Admitted {
+            id, record, keys, ..
+        } = admitted;
         if let Expect::Equal(read) = &expect.expect {
             check_same_id(&self.rows.admission.id_of(read)?, id)?;
         }
@@ -146,7 +148,14 @@ impl<T: Data> Act<'_, T> {
         };
         let present = self.present(connection, id, Some(&cells))?;
         let same_columns = present.as_ref().map(|present| present.same_columns);
+        let admission = &self.rows.admission;
+        let carried = match &present {
+            Some(present) => admission.carry_over(&present.text, admitted, text),
+            None => Ok(None),
+        };
         let before = self.expected(id, expect, present)?;
+        let carried = carried?;
+        let text = carried.as_deref().unwrap_or(text);
         let written = match same_columns {
             None => self.shape.insert(connection, id, text, &cells),
             Some(same) => self.shape.update(connection, id, text, &cells, same),

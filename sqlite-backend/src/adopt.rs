@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use larder_core::backend::{Admission, Rejection};
+use larder_core::backend::{Admission, Arrival, Rejection};
 use larder_core::{Action, Data, Issue, IssueKind, Key, LoadReport, Position, Quarantined};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -63,20 +63,24 @@ impl rusqlite::ToSql for Raw<'_> {
     }
 }
 
-/// Reads rows, writes the keys of the good ones and moves the others to quarantine.
+/// Reads rows, whose data is of this version, writes the keys of the good ones and moves the others
+/// to quarantine. Gives how many were migrated, too.
 pub(crate) fn adopt<T: Data>(
     connection: &Connection,
     path: &Path,
     admission: &Admission<T>,
     shape: &Shape,
     scope: &Scope,
-) -> Result<LoadReport, Halt> {
+    version: u32,
+) -> Result<(LoadReport, u64), Halt> {
     let mut adoption = Adoption {
         connection,
         admission,
         shape,
         source: path.display().to_string(),
+        version,
         kept: 0,
+        migrated: 0,
         issues: Vec::new(),
     };
     adoption.forget_unique_keys()?;
@@ -91,7 +95,8 @@ pub(crate) fn adopt<T: Data>(
             adoption.row(row, scope)?;
         }
     }
-    Ok(LoadReport::new(adoption.kept, adoption.issues))
+    let report = LoadReport::new(adoption.kept, adoption.issues);
+    Ok((report, adoption.migrated))
 }
 
 struct Adoption<'a, T> {
@@ -99,7 +104,9 @@ struct Adoption<'a, T> {
     admission: &'a Admission<T>,
     shape: &'a Shape,
     source: String,
+    version: u32,
     kept: u64,
+    migrated: u64,
     issues: Vec<Issue>,
 }
 
@@ -166,14 +173,30 @@ impl<T: Data> Adoption<'_, T> {
                 return self.drop_row(&id, &row.doc, issue);
             }
         };
-        match self.admission.read(text) {
-            Ok(admitted) if &*admitted.id == id => {
+        match self.admission.arrive(text, self.version) {
+            Ok(arrival) if &*arrival.admitted.id == id => {
+                let Arrival {
+                    admitted,
+                    text,
+                    migrated,
+                    mended,
+                } = arrival;
                 // One with a unique key that was dropped meanwhile is read once more from the list
                 // that was made before; it is not there any more.
                 if !self.make_room(id, &admitted.keys, row)? {
                     return Ok(());
                 }
                 self.kept += 1;
+                self.migrated += u64::from(migrated);
+                if let Some(mended) = mended {
+                    let issue = self.rejected(Action::Repaired, mended, id);
+                    let entry = Quarantined::new(issue.clone(), &row.doc);
+                    quarantine::add(self.connection, &[entry])?;
+                    self.issues.push(issue);
+                }
+                if let Some(text) = text {
+                    return self.rewrite(id, &text, &admitted.keys);
+                }
                 match scope {
                     Scope::All(only) if row.verified => {
                         self.write_keys(id, &admitted.keys, only.as_deref())
@@ -187,7 +210,7 @@ impl<T: Data> Adoption<'_, T> {
                 self.drop_row(&id, &row.doc, issue)
             }
             Err(rejection) => {
-                let issue = self.rejected(rejection, id);
+                let issue = self.rejected(Action::Dropped, rejection, id);
                 self.drop_row(&id, &row.doc, issue)
             }
         }
@@ -249,19 +272,31 @@ impl<T: Data> Adoption<'_, T> {
         Ok(())
     }
 
+    /// Writes a document that was migrated or mended, and its keys.
+    fn rewrite(&self, id: &str, text: &str, keys: &[Vec<Key>]) -> Result<(), Halt> {
+        let keys = RecordKeys::new(&self.shape.layout, keys)?;
+        self.shape
+            .update(self.connection, id, text, &keys, false)
+            .map_err(SqliteError::sql(
+                "write a record that was migrated or mended",
+            ))?;
+        Ok(())
+    }
+
     fn issue(&self, kind: IssueKind, message: impl Into<std::borrow::Cow<'static, str>>) -> Issue {
         let message = message.into().into_owned();
         Issue::new(&self.shape.collection, kind, Action::Dropped, message)
             .at(Position::in_source(self.source.clone()))
     }
 
-    fn rejected(&self, rejection: Rejection, id: &str) -> Issue {
+    fn rejected(&self, action: Action, rejection: Rejection, id: &str) -> Issue {
         let place = Position::in_source(self.source.clone());
         let place = match rejection.place {
             Some((line, column)) => place.at_line(line as u64, Some(column as u64)),
             None => place,
         };
-        self.issue(rejection.kind, rejection.message)
+        let message = rejection.message.into_owned();
+        Issue::new(&self.shape.collection, rejection.kind, action, message)
             .with_id(rejection.id.or_else(|| known(id)))
             .with_violations(rejection.violations)
             .at(place)

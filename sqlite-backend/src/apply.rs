@@ -102,6 +102,7 @@ pub(crate) fn apply<T: Data>(
 
 fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
     rows.journal.check_writable()?;
+    rows.check_known()?;
     let (ops, impossible) = prepare_all(rows, ops);
     let work = Work {
         rows: Arc::clone(rows),

@@ -33,6 +33,7 @@
 mod act;
 mod adopt;
 mod apply;
+mod backup;
 mod cell;
 mod checkpoint;
 mod combine;
@@ -56,6 +57,7 @@ mod names;
 mod predicate;
 mod quarantine;
 mod repository;
+mod reshape;
 mod rows;
 mod search;
 mod select;

@@ -5,10 +5,10 @@
 //! a small one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use larder_core::backend::Admission;
-use larder_core::{Data, Error, LoadReport, OnInvalid};
+use larder_core::{Data, Error, LoadReport, Migrated, OnInvalid};
 use rusqlite::Connection;
 
 use crate::adopt::{Scope, adopt};
@@ -18,6 +18,7 @@ use crate::definition::{self, Kept};
 use crate::error::SqliteError;
 use crate::keys::Halt;
 use crate::layout::{Arranged, Layout};
+use crate::names::Quoted;
 use crate::shape::{Shape, schema_version};
 
 /// A collection that was opened.
@@ -74,6 +75,35 @@ impl<T: Data> Wanted<'_, T> {
             });
         }
         Ok(())
+    }
+
+    /// The version of the collection, if it is newer than the program's.
+    pub(crate) fn newer(&self, connection: &Connection) -> Result<Option<u32>, SqliteError> {
+        Ok(self
+            .version(connection)?
+            .filter(|version| *version > self.admission.collection().version()))
+    }
+
+    /// The version of the collection, if its records have to be migrated and there are some.
+    pub(crate) fn migrates(&self, connection: &Connection) -> Result<Option<u32>, SqliteError> {
+        let from = self.version(connection)?;
+        let from = from.filter(|version| self.admission.migrates(*version));
+        if from.is_none() || !has_table(connection, self.name())? {
+            return Ok(None);
+        }
+        let sql = format!("SELECT 1 FROM {} LIMIT 1", Quoted(self.name()));
+        let any = connection
+            .prepare(&sql)
+            .and_then(|mut select| select.exists([]));
+        let any = any.map_err(SqliteError::sql("look for rows to migrate"))?;
+        Ok(from.filter(|_| any))
+    }
+
+    fn version(&self, connection: &Connection) -> Result<Option<u32>, SqliteError> {
+        if !is_store(connection)? {
+            return Ok(None);
+        }
+        Ok(definition::read(connection, self.name())?.map(|kept| kept.version))
     }
 
     /// The collection as another program has left it, if that differs in the width of columns at
@@ -133,17 +163,40 @@ impl<T: Data> Wanted<'_, T> {
         }
     }
 
-    /// Makes the collection what it should be. The columns of `wide` indexes hold anything.
+    /// Lets in rows of this version of the data.
+    fn adopt(
+        &self,
+        connection: &Connection,
+        shape: &Shape,
+        scope: &Scope,
+        from: u32,
+        backup: Option<PathBuf>,
+    ) -> Result<LoadReport, Halt> {
+        let (path, admission) = (self.path, self.admission);
+        let (report, migrated) = adopt(connection, path, admission, shape, scope, from)?;
+        let to = admission.collection().version();
+        let migrated = admission
+            .migrates(from)
+            .then(|| Migrated::new(self.name(), (from, to), migrated, backup));
+        Ok(report.with_migrated(migrated))
+    }
+
+    /// Makes the collection what it should be. The columns of `wide` indexes hold anything; `backup` is
+    /// where the records are as they were, if they are migrated.
     pub(crate) fn establish(
         &self,
         connection: &Connection,
         wide: &BTreeSet<String>,
+        backup: Option<PathBuf>,
     ) -> Result<Opened, Halt> {
         let name = self.name();
         let kept = definition::read(connection, name)?;
         if let Some(kept) = &kept {
             self.check(kept)?;
+            self.admission.check_migrations(kept.version)?;
         }
+        let known = self.admission.collection().version();
+        let from = kept.as_ref().map_or(known, |kept| kept.version);
         let arranged = self.arrange(kept.as_ref(), wide);
         let layout = &arranged.layout;
         match (&kept, has_table(connection, name)?) {
@@ -212,7 +265,7 @@ impl<T: Data> Wanted<'_, T> {
             .map(|kept| self.scope(kept, watched, &arranged.added));
         let report = match &scope {
             None => LoadReport::default(),
-            Some(scope) => adopt(connection, self.path, self.admission, &shape, scope)?,
+            Some(scope) => self.adopt(connection, &shape, scope, from, backup)?,
         };
         report.check(self.on_invalid, self.path)?;
         shape.sweep(connection)?;

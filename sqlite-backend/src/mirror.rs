@@ -7,16 +7,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use larder_core::backend::{Admission, Journal, Loader, Rejection, Table};
+use larder_core::backend::{Admission, Journal, Loader, Rejection, Table, newer_version_issue};
 use larder_core::{
-    Action, Data, Error, Issue, IssueKind, LoadReport, Position, Quarantined, Result,
+    Action, Data, Error, Issue, IssueKind, LoadReport, Migrated, Position, Quarantined, Result,
 };
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use crate::adopt::known;
-use crate::connection::{Role, open};
+use crate::connection::{Role, is_store, open};
+use crate::definition;
 use crate::error::SqliteError;
 use crate::names::Quoted;
 
@@ -103,9 +104,24 @@ impl<T: Data> Mirror<T> {
         let mut reading = Reading {
             name,
             source: path.display().to_string(),
+            version: 0,
+            migrated: 0,
             issues: Vec::new(),
             rejected: Vec::new(),
         };
+        let known = self.admission.collection().version();
+        let kept = if is_store(connection)? {
+            definition::read(connection, name)?
+        } else {
+            None
+        };
+        let version = kept.map_or(known, |kept| kept.version);
+        self.admission.check_migrations(version)?;
+        reading.version = version;
+        if version > known {
+            let issue = newer_version_issue(name, version, known);
+            reading.issues.push(issue.at(reading.place()));
+        }
         let mut loader = Loader::new(Arc::clone(&self.admission));
         let there: i64 = connection
             .query_row(
@@ -142,7 +158,12 @@ impl<T: Data> Mirror<T> {
                 loser.origin.as_bytes(),
             );
         }
-        let report = LoadReport::new(loaded.kept.len() as u64, reading.issues);
+        let migrated = self
+            .admission
+            .migrates(version)
+            .then(|| Migrated::new(name, (version, known), reading.migrated, None));
+        let report =
+            LoadReport::new(loaded.kept.len() as u64, reading.issues).with_migrated(migrated);
         Ok(Mirrored {
             table: Arc::new(loaded.into_table(Arc::new(Journal::read_only()), report)),
             rejected: reading.rejected,
@@ -171,17 +192,21 @@ impl<T: Data> Mirror<T> {
                 return reading.drop(issue.with_id(known(id)), doc);
             }
         };
-        match self.admission.read(text) {
-            Ok(admitted) if *admitted.id != *id => {
+        match self.admission.arrive(text, reading.version) {
+            Ok(arrival) if *arrival.admitted.id != *id => {
                 let message = "the id of the row is not the record's";
                 let issue = reading.issue(IssueKind::InvalidId, message);
                 reading.drop(issue.with_id(known(id)), doc);
             }
             // The text is kept until it is known who has the better right to a unique key.
-            Ok(admitted) => {
-                loader.take(admitted, text.into());
+            Ok(arrival) => {
+                reading.migrated += u64::from(arrival.migrated);
+                if let Some(mended) = arrival.mended {
+                    reading.rejected(Action::Repaired, mended, id, doc);
+                }
+                loader.take(arrival.admitted, text.into());
             }
-            Err(rejection) => reading.rejected(rejection, id, doc),
+            Err(rejection) => reading.rejected(Action::Dropped, rejection, id, doc),
         }
     }
 }
@@ -190,19 +215,25 @@ impl<T: Data> Mirror<T> {
 struct Reading<'a> {
     name: &'a str,
     source: String,
+    /// The version of the data, and how many records were migrated from it.
+    version: u32,
+    migrated: u64,
     issues: Vec<Issue>,
     rejected: Vec<Quarantined>,
 }
 
 impl Reading<'_> {
     fn issue(&self, kind: IssueKind, message: impl Into<String>) -> Issue {
-        Issue::new(self.name, kind, Action::Dropped, message)
-            .at(Position::in_source(self.source.clone()))
+        Issue::new(self.name, kind, Action::Dropped, message).at(self.place())
     }
 
-    fn rejected(&mut self, rejection: Rejection, id: &str, doc: &[u8]) {
-        let issue = self
-            .issue(rejection.kind, rejection.message)
+    fn place(&self) -> Position {
+        Position::in_source(self.source.clone())
+    }
+
+    fn rejected(&mut self, action: Action, rejection: Rejection, id: &str, doc: &[u8]) {
+        let issue = Issue::new(self.name, rejection.kind, action, rejection.message)
+            .at(self.place())
             .with_id(rejection.id.or_else(|| known(id)))
             .with_violations(rejection.violations);
         self.drop(issue, doc);

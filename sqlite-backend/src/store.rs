@@ -215,10 +215,10 @@ impl SqliteStore {
             .shelf
             .get_or_open(&name, || {
                 let rows = Rows::open(
-                    Arc::new(Admission::new(collection)?),
+                    Arc::new(Admission::new(collection)?.with_policy(shared.options.policy())),
                     Arc::clone(&shared.database),
                     Arc::clone(&shared.journal),
-                    shared.options.on_invalid,
+                    &shared.options,
                     Arc::clone(&shared.findings),
                 )?;
                 let report = Arc::clone(rows.report());

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use larder_core::backend::{Journal, Part, Resolved, Shelf, foreign_session};
+use larder_core::backend::{Journal, Part, Resolved, Shelf, Table, foreign_session};
 use larder_core::{
     Data, Error, ErrorKind, LoadReport, Op, Outcome, Query, Result, StoreChange, Transaction, Write,
 };
@@ -190,8 +190,13 @@ impl<T: Data> RowsPart<T> {
     fn read<R>(
         &self,
         session: &dyn Any,
+        from_memory: impl Fn(&Table<T>) -> Result<R>,
         read: impl Fn(&Connection, &Shape) -> Result<R, Trouble>,
     ) -> Result<R> {
+        if !self.0.may_write() {
+            // Of a newer version: nobody here writes to it, so it is as everybody sees it.
+            return self.0.read(read, from_memory);
+        }
         self.stage(session, |session, connection, stage| {
             stage.until_done(session, connection, |stage| {
                 read(connection, &stage.shape).map_err(|trouble| match trouble {
@@ -324,26 +329,31 @@ fn savepoint<R>(
 
 impl<T: Data> Part<T> for RowsPart<T> {
     fn get(&self, session: &dyn Any, id: &str) -> Result<Option<Arc<T>>> {
-        self.read(session, |connection, shape| {
+        let from_memory = |table: &Table<T>| Ok(table.get(id));
+        self.read(session, from_memory, |connection, shape| {
             get(connection, shape, &self.0.live, id)
         })
     }
 
     fn query(&self, session: &dyn Any, query: &Query<T>) -> Result<Vec<Arc<T>>> {
         let resolved = Resolved::new(&self.0.admission, query)?;
-        self.read(session, |connection, shape| {
+        let from_memory = |table: &Table<T>| table.query(query);
+        self.read(session, from_memory, |connection, shape| {
             select(connection, shape, &self.0.live, &resolved, self.0.plain)
         })
     }
 
     fn count(&self, session: &dyn Any, query: &Query<T>) -> Result<u64> {
         let resolved = Resolved::new(&self.0.admission, query)?;
-        self.read(session, |connection, shape| {
+        let from_memory = |table: &Table<T>| table.count(query);
+        self.read(session, from_memory, |connection, shape| {
             count(connection, shape, &self.0.live, &resolved, self.0.plain)
         })
     }
 
     fn apply(&self, session: &dyn Any, ops: Vec<Op<T>>) -> Result<Vec<Outcome<T>>> {
+        let known = self.0.check_known();
+        known.map_err(|error| error.with_collection(&*self.0.name))?;
         let (ops, impossible) = prepare_all(&self.0, ops);
         self.stage(session, |session, connection, stage| {
             let done = stage.until_done(session, connection, |stage| {

@@ -1,7 +1,7 @@
 //! Changing a collection: check every operation of a list, then do all of them.
 //!
 //! Owns [`Table::apply`]. While it holds the store's write lock nothing else changes, so what the
-//! checks (`ahead.rs`) saw stays true until the rows are changed; that last step runs no user code
+//! checks (`check.rs`) saw stays true until the rows are changed; that last step runs no user code
 //! and cannot fail.
 
 use super::Table;
@@ -25,6 +25,7 @@ impl<T: Data> Table<T> {
 
     fn try_apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
         self.journal.check_writable()?;
+        self.check_known()?;
         let ready = self.ready(ops);
 
         let turn = self.journal.turn()?;

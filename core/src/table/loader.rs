@@ -12,22 +12,22 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::Table;
-use super::state::{Slot, State};
-use crate::admission::{Admission, Admitted, Rejection};
+use super::state::{Row, Slot, State};
+use crate::admission::{Admission, Admitted};
 use crate::issue::IssueKind;
 use crate::journal::Journal;
 use crate::key::Key;
 use crate::record::Data;
 use crate::report::LoadReport;
 
-/// A record, its id before and its origin behind.
-type Row<T, O> = (Arc<str>, Arc<T>, O);
+/// A record on its way, and its origin.
+type Coming<T, O> = (Row<T>, O);
 
 /// Records on their way into a collection. `O` says where a record came from.
 #[derive(Debug)]
 pub struct Loader<T, O> {
     admission: Arc<Admission<T>>,
-    rows: Vec<Option<Row<T, O>>>,
+    rows: Vec<Option<Coming<T, O>>>,
     /// Where a record with this id is in `rows`.
     places: HashMap<Arc<str>, usize>,
     /// Per index: a key, and the place of the row that has it.
@@ -63,24 +63,15 @@ impl<T: Data, O> Loader<T, O> {
         }
     }
 
-    /// Checks a text and takes in its record. Of two with one id the later stays.
-    ///
-    /// # Errors
-    ///
-    /// Why the text is not a record of the collection.
-    pub fn add(&mut self, text: &str, origin: O) -> Result<Arc<str>, Rejection> {
-        Ok(self.take(self.admission.read(text)?, origin))
-    }
-
-    /// Takes in a record that was let through already.
+    /// Takes in a record that was let through. Of two with one id the later stays.
     pub fn take(&mut self, admitted: Admitted<T>, origin: O) -> Arc<str> {
         let place = self.rows.len();
         if let Some(before) = self.places.insert(Arc::clone(&admitted.id), place)
-            && let Some((id, _, origin)) = self.rows.get_mut(before).and_then(Option::take)
+            && let Some((row, origin)) = self.rows.get_mut(before).and_then(Option::take)
         {
             let kind = IssueKind::DuplicateId;
             self.losers.push(Loser {
-                id,
+                id: row.id,
                 origin,
                 kind,
                 winner: None,
@@ -89,8 +80,12 @@ impl<T: Data, O> Loader<T, O> {
         for (into, keys) in self.keys.iter_mut().zip(admitted.keys) {
             into.extend(keys.into_iter().map(|key| (key, place)));
         }
-        self.rows
-            .push(Some((Arc::clone(&admitted.id), admitted.record, origin)));
+        let row = Row {
+            id: Arc::clone(&admitted.id),
+            record: admitted.record,
+            unknown: admitted.unknown.map(Arc::new),
+        };
+        self.rows.push(Some((row, origin)));
         admitted.id
     }
 
@@ -107,12 +102,12 @@ impl<T: Data, O> Loader<T, O> {
         } = self;
         let mut ranks = vec![None; rows.len()];
         // From here on a row is named by its rank in id order.
-        let mut by_id: Vec<(usize, Row<T, O>)> = rows
+        let mut by_id: Vec<(usize, Coming<T, O>)> = rows
             .into_iter()
             .enumerate()
             .filter_map(|(place, row)| Some((place, row?)))
             .collect();
-        by_id.sort_unstable_by(|(_, a), (_, b)| a.0.as_bytes().cmp(b.0.as_bytes()));
+        by_id.sort_unstable_by(|(_, a), (_, b)| a.0.id.as_bytes().cmp(b.0.id.as_bytes()));
         for (rank, (place, _)) in by_id.iter().enumerate() {
             if let Some(of_place) = ranks.get_mut(*place) {
                 *of_place = Some(rank);
@@ -136,9 +131,10 @@ impl<T: Data, O> Loader<T, O> {
         let mut slot_of: Vec<Option<Slot>> = Vec::with_capacity(by_id.len());
         let ids: BTreeMap<usize, Arc<str>> = lost
             .values()
-            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&by_id.get(*winner)?.1.0))))
+            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&by_id.get(*winner)?.1.0.id))))
             .collect();
-        for (rank, (_, (id, record, origin))) in by_id.into_iter().enumerate() {
+        for (rank, (_, (row, origin))) in by_id.into_iter().enumerate() {
+            let id = Arc::clone(&row.id);
             if let Some((winner, index)) = lost.get(&rank) {
                 let name = admission
                     .indexes()
@@ -154,7 +150,7 @@ impl<T: Data, O> Loader<T, O> {
                 slot_of.push(None);
             } else {
                 slot_of.push(Slot::try_from(slots.len()).ok());
-                slots.push((Arc::clone(&id), record));
+                slots.push(row);
                 kept.push((id, origin));
             }
         }
@@ -234,6 +230,7 @@ impl<T: Data, O> Loaded<T, O> {
             state: RwLock::new(self.state),
             journal,
             report: Arc::new(report),
+            newer: None,
         }
     }
 }

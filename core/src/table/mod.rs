@@ -9,6 +9,7 @@
 
 mod ahead;
 mod apply;
+mod check;
 mod loader;
 mod repository;
 mod select;
@@ -29,6 +30,7 @@ use crate::journal::Journal;
 use crate::plan::Plan;
 use crate::query::Query;
 use crate::record::Data;
+use crate::refusal::newer_version;
 use crate::report::LoadReport;
 use crate::transaction::Part;
 use select::Found;
@@ -45,6 +47,8 @@ pub struct Table<T> {
     state: RwLock<State<T>>,
     journal: Arc<Journal>,
     report: Arc<LoadReport>,
+    /// The version of the data, if it is newer than the collection's: then it is not written.
+    newer: Option<u32>,
 }
 
 impl<T> fmt::Debug for Table<T> {
@@ -74,6 +78,21 @@ impl<T: Data> Table<T> {
     #[must_use]
     pub fn report(&self) -> &Arc<LoadReport> {
         &self.report
+    }
+
+    /// The same table for reading only, because its data is of this newer version.
+    #[must_use]
+    pub fn of_newer(mut self, version: u32) -> Self {
+        self.newer = Some(version);
+        self
+    }
+
+    /// Whether it may be written.
+    fn check_known(&self) -> Result<()> {
+        match self.newer {
+            Some(found) => Err(newer_version(found, self.collection().version())),
+            None => Ok(()),
+        }
     }
 
     /// The collection as it takes part in transactions, for the store's shelf.

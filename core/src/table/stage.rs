@@ -2,7 +2,7 @@
 //!
 //! Owns [`TableSession`], what a transaction over tables has done so far, and its end: all tables
 //! are locked, then all are changed, so a reader who sees one change of the transaction sees the
-//! others. What is checked, and against what, is `ahead.rs`.
+//! others. What is checked, and against what, is `check.rs`.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -129,6 +129,7 @@ impl<T: Data> Part<T> for TablePart<T> {
     }
 
     fn apply(&self, session: &dyn Any, ops: Vec<Op<T>>) -> Result<Vec<Outcome<T>>> {
+        self.0.check_known().map_err(|error| self.0.here(error))?;
         let ready = self.0.ready(ops);
         let outcomes = self.stage(session, |stage| self.0.check(&mut stage.ahead, ready))?;
         if let Some(changes) = &of_tables(session)?.changes {

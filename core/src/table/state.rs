@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use larder_schema::Extra;
+
 use crate::key::Key;
 
 /// The place of a row; it stays the same as long as its id is there.
@@ -15,6 +17,8 @@ pub(super) type Slot = u32;
 pub(super) struct Row<T> {
     pub(super) id: Arc<str>,
     pub(super) record: Arc<T>,
+    /// What of its text the type does not know.
+    pub(super) unknown: Option<Arc<Extra>>,
 }
 
 /// The rows with one key.
@@ -100,17 +104,14 @@ impl<T> State<T> {
     /// Rows in id order, and per index its keys in order, each with the slots that have it. The
     /// slot of a row is its place in the list.
     pub(super) fn of_sorted(
-        rows: Vec<(Arc<str>, Arc<T>)>,
+        rows: Vec<Row<T>>,
         indexes: impl Iterator<Item = impl Iterator<Item = (Key, Slot)>>,
     ) -> Self {
         let ids = (0..)
             .zip(&rows)
-            .map(|(slot, (id, _))| (Arc::clone(id), slot));
+            .map(|(slot, row)| (Arc::clone(&row.id), slot));
         let by_id = ids.collect();
-        let rows: Vec<_> = rows
-            .into_iter()
-            .map(|(id, record)| Some(Row { id, record }))
-            .collect();
+        let rows: Vec<_> = rows.into_iter().map(Some).collect();
         let indexes = indexes
             .map(|entries| {
                 let mut keys: Vec<(Key, Postings)> = Vec::new();
@@ -141,7 +142,11 @@ impl<T> State<T> {
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Arc<T>> {
-        self.row(*self.by_id.get(id)?).map(|row| &row.record)
+        self.find(id).map(|row| &row.record)
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&Row<T>> {
+        self.row(*self.by_id.get(id)?)
     }
 
     pub(super) fn row(&self, slot: Slot) -> Option<&Row<T>> {
@@ -170,14 +175,9 @@ impl<T> State<T> {
         self.row(slot).filter(|row| &*row.id != id)
     }
 
-    /// Puts a record in the place of what was there, whose keys are `old`.
-    pub(super) fn put(
-        &mut self,
-        id: &Arc<str>,
-        record: Arc<T>,
-        new: Vec<Vec<Key>>,
-        old: &[Vec<Key>],
-    ) {
+    /// Puts a row in the place of what was there, whose keys are `old`.
+    pub(super) fn put(&mut self, new_row: Row<T>, new: Vec<Vec<Key>>, old: &[Vec<Key>]) {
+        let id = &Arc::clone(&new_row.id);
         let slot = if let Some(slot) = self.by_id.get(id) {
             *slot
         } else {
@@ -190,10 +190,7 @@ impl<T> State<T> {
             slot
         };
         if let Some(row) = self.rows.get_mut(slot as usize) {
-            *row = Some(Row {
-                id: Arc::clone(id),
-                record,
-            });
+            *row = Some(new_row);
         }
         for (position, keys) in new.into_iter().enumerate() {
             let Some(entries) = self.indexes.get_mut(position) else {

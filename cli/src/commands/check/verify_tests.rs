@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use larder::{
-    Collection, CollectionStats, Condition, Cursor, Document, Health, LoadReport, Op, Outcome,
-    Plan, Query, Repository, RepositoryExt as _, Result, Store, Target, Write,
+    Changes, Collection, CollectionStats, Condition, Cursor, Document, Health, LoadReport, Op,
+    Outcome, Plan, Query, Repository, RepositoryExt as _, Result, Store, Target, Write,
 };
 
 use super::indexes;
@@ -51,6 +51,10 @@ impl Repository<Document> for Forgetful {
 
     fn apply(&self, ops: Vec<Op<Document>>) -> Result<Write<Vec<Outcome<Document>>>> {
         self.inner.apply(ops)
+    }
+
+    fn listen(&self, capacity: usize) -> Result<Changes<Document>> {
+        self.inner.listen(capacity)
     }
 
     fn flush(&self) -> Write<()> {
