@@ -112,6 +112,46 @@ fn also_when_the_files_are_in_two_directories() {
 }
 
 #[test]
+fn a_second_attempt_that_fails_anywhere_after_a_first_that_failed_late_leaves_a_prefix() {
+    let mut proof = Proof::new("two failures", Depth::Found);
+    let calls = {
+        let mut story = before_the_flush(false);
+        let from = story.disk.steps();
+        story.flush();
+        story.disk.calls()[from..].to_vec()
+    };
+    let of = |name: &str| calls.iter().position(|call| call == name).unwrap() + 1;
+    let record = of("rename larder.commit");
+    // The sync after the record's rename; and everything after it, such as the rename of the second
+    // file.
+    let late = if is_long() {
+        record..=calls.len()
+    } else {
+        record + 1..=record + 1
+    };
+    for first in late {
+        // The second attempt puts the record of the first in its place before it does the same.
+        for second in 1..=calls.len() + 10 {
+            let mut story = before_the_flush(false);
+            let from = story.disk.steps();
+            let once = Fault {
+                times: 1,
+                errno: EIO,
+                done: false,
+            };
+            story.disk.fail_from(from + first, once);
+            let _ = story.try_flush();
+            story.put(ZEBRAS, "late", 10);
+            story.disk.fail_from(from + first + second, once);
+            let _ = story.try_flush();
+            go_on(&mut story);
+            proof.every_crash(&story, from);
+        }
+    }
+    proof.end();
+}
+
+#[test]
 fn a_disk_that_fails_for_ever_in_one_call_is_told_and_leaves_a_prefix() {
     let mut proof = Proof::new("faults for ever", Depth::Found);
     for call in [

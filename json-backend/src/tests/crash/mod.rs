@@ -209,8 +209,8 @@ impl Proof {
     pub(super) fn new(name: &'static str, depth: Depth) -> Self {
         let budget = if is_long() {
             Budget {
-                exhaustive: 4096,
-                samples: 1024,
+                exhaustive: 16_384,
+                samples: 4_096,
                 seed: 7,
             }
         } else {

@@ -3,7 +3,7 @@
 use larder_core::RepositoryExt;
 use larder_core::backend::{Entry, EntryChange};
 
-use super::{Depth, NOTES, Proof, Story, ZEBRAS, all_or_nothing, repositories};
+use super::{Depth, NOTES, Proof, Story, ZEBRAS, all_or_nothing, is_long, repositories};
 use crate::sim::SimDisk;
 
 /// Some flushes of both collections and of one, some small and some of several blocks.
@@ -49,6 +49,51 @@ fn also_when_the_files_are_in_two_directories() {
     proof.every_crash(&story, 0);
     assert!(proof.unfinished > 0);
     proof.end();
+}
+
+/// A history of this number: writes of either collection, of any size, and flushes in between.
+fn history_at_random(story: &mut Story, number: u64) {
+    let mut state = number;
+    let mut next = |of: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % of
+    };
+    for _ in 0..12 {
+        let collection = if next(2) == 0 { NOTES } else { ZEBRAS };
+        let id = ["a", "b", "c"][usize::try_from(next(3)).unwrap()];
+        match next(6) {
+            0 => story.delete(collection, id),
+            1 => story.put(collection, id, 700),
+            _ => story.put(collection, id, 10),
+        }
+        if next(3) == 0 {
+            story.flush();
+        }
+    }
+    story.flush();
+    story.close();
+}
+
+#[test]
+fn after_any_crash_of_histories_at_random_too() {
+    let (histories, depth) = if is_long() {
+        (60, Depth::GoesOn)
+    } else {
+        (6, Depth::Found)
+    };
+    for number in 0..histories {
+        let mut proof = Proof::new("power loss, at random", depth);
+        let mut story = if number % 2 == 0 {
+            Story::begin(SimDisk::new())
+        } else {
+            Story::begin_linked()
+        };
+        history_at_random(&mut story, number);
+        proof.every_crash(&story, 0);
+        proof.end();
+    }
 }
 
 #[test]
