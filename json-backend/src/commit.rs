@@ -303,3 +303,7 @@ fn of_one(failed: Unpublished) -> Uncommitted {
             .collect(),
     }
 }
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

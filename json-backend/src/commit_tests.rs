@@ -1,0 +1,57 @@
+//! What the callers of today never ask, because what failed together is still dirty together.
+
+use std::path::Path;
+
+use super::{Commits, Piece};
+use crate::disk::PRIVATE_MODE;
+use crate::sim::{Fault, SimDisk};
+
+fn piece(name: &str, content: &'static str) -> Piece<'static> {
+    Piece {
+        target: Path::new("/store").join(name),
+        mode: PRIVATE_MODE,
+        content: Box::new(|out| out.write_all(content.as_bytes())),
+    }
+}
+
+#[test]
+fn one_file_goes_by_record_as_long_as_an_earlier_record_may_come_back() {
+    let disk = SimDisk::new();
+    disk.put_dir(Path::new("/store"));
+    let mut commits = Commits::new("/store".into(), true);
+    let records = |disk: &SimDisk| {
+        let calls = disk.calls();
+        let of_record = calls.iter().filter(|call| *call == "rename larder.commit");
+        of_record.count()
+    };
+    let alone = [piece("a.json", "one")];
+    commits.commit(&disk, &alone).unwrap();
+    assert_eq!(records(&disk), 0);
+
+    let both = [piece("a.json", "two"), piece("b.json", "two")];
+    let fault = Fault {
+        times: 1,
+        errno: 5,
+        done: false,
+    };
+    disk.fail_kind("remove", fault);
+    let failed = commits.commit(&disk, &both).unwrap_err();
+    // Both are ours, and none is to be blamed.
+    assert_eq!((failed.piece, failed.replaced.len()), (None, 2));
+    assert_eq!(records(&disk), 1);
+
+    let alone = [piece("a.json", "three")];
+    commits.commit(&disk, &alone).unwrap();
+    // The earlier record once more, and its own.
+    assert_eq!(records(&disk), 3);
+    commits.commit(&disk, &alone).unwrap();
+    assert_eq!(records(&disk), 3);
+}
+
+#[test]
+fn nothing_to_write_asks_the_disk_nothing() {
+    let disk = SimDisk::new();
+    let mut commits = Commits::new("/store".into(), true);
+    assert!(commits.commit(&disk, &[]).unwrap().is_empty());
+    assert!(disk.calls().is_empty());
+}
