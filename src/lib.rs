@@ -19,12 +19,13 @@ pub use store::{AnyRepository, Store};
 pub use larder_core::{
     Access, Action, CHANGES_KEPT, Change, ChangeEvent, ChangeKind, Changes, Collection,
     CollectionStats, Compound, Condition, Cursor, Data, Definition, Document, Durability, Error,
-    ErrorKind, Expect, Extract, Field, Filter, Health, HealthState, HealthWatch, Index, IndexDef,
-    IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys, LeadingKeyArg, LoadReport,
-    Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore, Migrated, MigrationError, Migrations,
-    OnExternalChange, OnInvalid, OnNewer, Op, Options, Order, Outcome, Page, Plan, Pointer,
-    Position, Quarantined, Query, Record, Repository, RepositoryExt, Result, Scope, StoreChange,
-    StoreChanges, StoreStats, Target, Test, Transaction, UniqueIndex, Violation, Whole, Write,
+    ErrorKind, Expect, Expiry, Extract, Field, Filter, Health, HealthState, HealthWatch, Index,
+    IndexDef, IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys, LeadingKeyArg, Live,
+    LoadReport, Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore, Migrated, MigrationError,
+    Migrations, OnExternalChange, OnInvalid, OnNewer, Op, Options, Order, Outcome, Page, Plan,
+    Pointer, Position, Quarantined, Query, Record, Repository, RepositoryExt, Result, Retention,
+    Scope, StoreChange, StoreChanges, StoreStats, Target, Test, TimeField, Transaction,
+    UniqueIndex, UnixMillis, Violation, Whole, Write,
 };
 pub use larder_derive::Record;
 pub use larder_json::{Damaged, FileRecord, JsonRepository, JsonStore, RecordFile};

@@ -5,12 +5,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use larder_schema::{Migrations, Pointer, Validator, Violation};
 use serde_json::Value;
 
 use crate::definition::{Definition, IndexDefinition};
 use crate::error::{Error, ErrorKind, Result};
+use crate::expiry::Expiry;
 use crate::index::IndexDef;
 use crate::name::check_name;
 use crate::record::{Data, Record};
@@ -58,6 +60,7 @@ pub struct Collection<T> {
     check: Option<CheckFn<T>>,
     run_time_fields: bool,
     migrations: Migrations,
+    expiry: Option<Expiry<T>>,
 }
 
 impl<T> Clone for Collection<T> {
@@ -72,6 +75,7 @@ impl<T> Clone for Collection<T> {
             check: self.check,
             run_time_fields: self.run_time_fields,
             migrations: self.migrations.clone(),
+            expiry: self.expiry.clone(),
         }
     }
 }
@@ -101,6 +105,7 @@ impl<T: Record> Collection<T> {
             check: Some(T::check),
             run_time_fields: T::RUN_TIME_FIELDS,
             migrations: T::migrations(),
+            expiry: T::expiry(),
         }
     }
 }
@@ -130,6 +135,7 @@ impl<T: Data> Collection<T> {
             check: None,
             run_time_fields: !is_plain_json::<T>(),
             migrations: Migrations::default(),
+            expiry: None,
         }
     }
 
@@ -211,7 +217,28 @@ impl<T: Data> Collection<T> {
         self
     }
 
-    /// The collection that a definition describes.
+    /// Records expire at the time in this field: an integer, milliseconds since the Unix epoch. One
+    /// in which it is absent, null, or anything else than an integer never expires; a schema can
+    /// say that nothing else may be there. With an index on the field, a purge reads only what it
+    /// removes.
+    ///
+    /// It is no part of the [`Definition`]: when records expire is what a program says, not what
+    /// the data is. But as with all the rest, a collection that is open in a store already stays as
+    /// it was opened.
+    #[must_use]
+    pub fn expires_at(mut self, field: &str) -> Self {
+        self.expiry = Some(Expiry::at(field));
+        self
+    }
+
+    /// Records expire at the time that this function gives; see [`Expiry::by`].
+    #[must_use]
+    pub fn expires_by(mut self, function: fn(&T) -> Option<SystemTime>) -> Self {
+        self.expiry = Some(Expiry::by(function));
+        self
+    }
+
+    /// The collection that a definition describes. It says nothing of expiry.
     #[must_use]
     pub fn from_definition(definition: Definition) -> Self {
         let indexes = definition
@@ -233,6 +260,7 @@ impl<T: Data> Collection<T> {
             check: None,
             run_time_fields: !is_plain_json::<T>(),
             migrations: Migrations::default(),
+            expiry: None,
         }
     }
 
@@ -263,6 +291,9 @@ impl<T: Data> Collection<T> {
                     .with_index(index.name())
                     .with_collection(&self.name));
             }
+        }
+        if let Some(expiry) = &self.expiry {
+            expiry.check().map_err(in_here)?;
         }
         let validator = match &self.schema {
             SchemaSource::Any => Validator::any_object(),
@@ -348,6 +379,12 @@ impl<T> Collection<T> {
     #[must_use]
     pub fn indexes(&self) -> &[IndexDef<T>] {
         &self.indexes
+    }
+
+    /// When records expire, if they do.
+    #[must_use]
+    pub fn expiry(&self) -> Option<&Expiry<T>> {
+        self.expiry.as_ref()
     }
 
     /// Whether records have more than their JSON says; see [`Record::RUN_TIME_FIELDS`].

@@ -64,6 +64,12 @@ macro_rules! conditions {
             }
         }
 
+        impl<T, K: ?Sized> From<$handle<T, K>> for Target<T> {
+            fn from(handle: $handle<T, K>) -> Self {
+                handle.target()
+            }
+        }
+
         impl<T> $handle<T, String> {
             /// The key starts with this text, bytewise.
             pub fn starts_with(&self, prefix: impl Into<String>) -> Query<T> {

@@ -4,16 +4,21 @@
 //! it means the same on every backend.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::changes::{CHANGES_KEPT, Changes};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expiry::Expiry;
+use crate::live::Live;
 use crate::op::Op;
 use crate::plan::Plan;
 use crate::quarantine::Quarantined;
 use crate::query::{Lookup, Query};
 use crate::record::Data;
+use crate::removal::remove_found;
 use crate::repository::Repository;
+use crate::retention::Retention;
 use crate::write::Write;
 
 /// One page of a query, and where the next begins.
@@ -228,6 +233,85 @@ pub trait RepositoryExt<T: Data>: Repository<T> {
             .apply(vec![Op::Clear])
             .map_err(|error| error.with_operation("clear"))?;
         Ok(write.map(|outcomes| outcomes.len() as u64))
+    }
+
+    /// The repository without what has expired at `now`: a view to read through.
+    ///
+    /// ```
+    /// use larder_core::{Collection, MemoryStore, Query, RepositoryExt};
+    /// use serde_json::{Value, json};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let store = MemoryStore::new();
+    /// let codes = Collection::<Value>::named("codes").index("until").expires_at("until");
+    /// let codes = store.collection(codes)?;
+    /// codes.save(json!({"id": "a", "until": 1_000}))?.detach();
+    /// codes.save(json!({"id": "b", "until": 3_000}))?.detach();
+    /// codes.save(json!({"id": "c"}))?.detach(); // never
+    ///
+    /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2);
+    /// assert!(codes.live(now)?.get("a")?.is_none());
+    /// assert_eq!(codes.live(now)?.count(Query::all())?, 2);
+    /// assert_eq!(codes.count(Query::all())?, 3); // it is there until it is purged
+    ///
+    /// let removed = codes.purge_expired(now)?.wait()?;
+    /// assert_eq!(removed[0]["id"], "a");
+    /// assert_eq!(codes.count(Query::all())?, 2);
+    /// # Ok::<(), larder_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the collection does not say when its records expire.
+    fn live(&self, now: SystemTime) -> Result<Live<'_, T, Self>> {
+        Live::new(self, now).map_err(|error| error.with_operation("live"))
+    }
+
+    /// Removes exactly the records that have expired at `now`, in one step, and gives them: who
+    /// purges often has something of each to tidy up. What would go is told by
+    /// [`Expiry::expired_at`].
+    ///
+    /// Each is removed only while it is what was found expired: one that somebody extended
+    /// meanwhile stays. If that happens to one, all are looked for again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the collection does not say when its records expire,
+    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`], [`ErrorKind::Poisoned`]; nothing was changed.
+    fn purge_expired(&self, now: SystemTime) -> Result<Write<Vec<Arc<T>>>> {
+        let operation = |error: Error| error.with_operation("purge_expired");
+        let collection = self.collection();
+        let expiry = collection
+            .expiry()
+            .ok_or_else(|| operation(Expiry::<T>::missing(collection.name())))?;
+        let expired = expiry.expired_at(now);
+        remove_found(self, || self.query(&expired)).map_err(operation)
+    }
+
+    /// The records that [`retain`](Self::retain) would remove now, the newest of them first (by id,
+    /// where the retention is by age). Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    fn plan_retention(&self, retention: &Retention<T>) -> Result<Vec<Arc<T>>> {
+        retention
+            .outdated(|query| self.query(query))
+            .map_err(|error| error.with_operation("plan_retention"))
+    }
+
+    /// Removes exactly the records that a retention does not keep, in one step, and gives them.
+    ///
+    /// Each is removed only while it is what was found; if somebody changed one meanwhile, all are
+    /// looked for again. One that comes while this runs may be one too many until the next time.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find), [`ErrorKind::ReadOnly`], [`ErrorKind::Poisoned`]; nothing was
+    /// changed.
+    fn retain(&self, retention: &Retention<T>) -> Result<Write<Vec<Arc<T>>>> {
+        remove_found(self, || retention.outdated(|query| self.query(query)))
+            .map_err(|error| error.with_operation("retain"))
     }
 
     /// The changes of this collection from now on, in order, each once, as they become visible. Up

@@ -10,6 +10,7 @@
 //! | how to find records | [`Query`], [`Index`], [`UniqueIndex`], [`Field`] |
 //! | what "saved" means | [`Write`] |
 //! | how several operations are one | [`Transaction`], [`BackendExt::transaction`] |
+//! | how records expire, and how much is kept | [`Expiry`], [`RepositoryExt::purge_expired`], [`Retention`] |
 //! | how to listen to changes | [`Changes`], [`RepositoryExt::changes`] |
 //! | what can go wrong | [`Error`], [`ErrorKind`], [`Issue`], [`LoadReport`], [`Health`] |
 //! | how a backend is made | [`backend`] |
@@ -28,6 +29,7 @@ mod definition;
 mod document;
 mod encode;
 mod error;
+mod expiry;
 mod ext;
 mod feed;
 mod health;
@@ -38,6 +40,7 @@ mod journal;
 mod key;
 mod key_arg;
 mod key_encode;
+mod live;
 mod memory;
 mod name;
 mod op;
@@ -47,15 +50,18 @@ mod quarantine;
 mod query;
 mod record;
 mod refusal;
+mod removal;
 mod report;
 mod repository;
 mod resolve;
+mod retention;
 mod shelf;
 mod stamp;
 mod stats;
 mod store;
 mod table;
 mod text;
+mod time_field;
 mod transaction;
 mod unknown;
 mod view;
@@ -69,6 +75,7 @@ pub use cursor::Cursor;
 pub use definition::{Definition, IndexDefinition};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
+pub use expiry::Expiry;
 pub use ext::{Page, RepositoryExt};
 pub use feed::{ChangeKind, StoreChange};
 pub use health::{Health, HealthState};
@@ -76,6 +83,7 @@ pub use index::{Extract, Field, Index, IndexDef, Keys, UniqueIndex};
 pub use issue::{Action, Issue, IssueKind, Position};
 pub use key::{Key, KeyError, Whole};
 pub use key_arg::{Compound, KeyArg, LeadingKeyArg};
+pub use live::Live;
 pub use memory::{MemoryRepository, MemoryStore};
 pub use op::{Expect, Op, Outcome};
 pub use options::{Durability, OnExternalChange, OnInvalid, OnNewer, Options};
@@ -85,8 +93,10 @@ pub use query::{Condition, Filter, Lookup, Order, Query, Target, Test};
 pub use record::{Data, Record};
 pub use report::{LoadReport, Migrated};
 pub use repository::Repository;
+pub use retention::Retention;
 pub use stats::{CollectionStats, StoreStats};
 pub use store::{Backend, BackendExt};
+pub use time_field::{TimeField, UnixMillis};
 pub use transaction::{Scope, Transaction};
 pub use write::Write;
 

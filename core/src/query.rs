@@ -50,6 +50,13 @@ impl<T> Target<T> {
     }
 }
 
+/// As [`Target::field`].
+impl<T> From<&str> for Target<T> {
+    fn from(field: &str) -> Self {
+        Self::field(field)
+    }
+}
+
 impl<T> Clone for Target<T> {
     fn clone(&self) -> Self {
         match self {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use larder_schema::{Migrations, Violation};
 
+use crate::expiry::Expiry;
 use crate::index::IndexDef;
 
 /// What can be kept at all: it becomes JSON, comes back from it, and is shared between threads.
@@ -114,6 +115,12 @@ pub trait Record: Data + JsonSchema {
     #[must_use]
     fn migrations() -> Migrations {
         Migrations::default()
+    }
+
+    /// When records expire; `None` if they do not expire at all. See [`Expiry`].
+    #[must_use]
+    fn expiry() -> Option<Expiry<Self>> {
+        None
     }
 
     /// Rules that no schema can say, such as "the end is not before the start". Checked wherever

@@ -5,6 +5,7 @@
 //! transaction begins and ends is the backend's
 //! ([`Backend::transact`](crate::Backend::transact)).
 
+mod expire;
 mod part;
 mod scope;
 
