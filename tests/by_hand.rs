@@ -54,12 +54,13 @@ mod derived {
         pub(crate) tags: Option<Vec<String>>,
         pub(crate) provider: Provider,
         pub(crate) provider_session_id: Option<String>,
+        #[record(expires)]
         pub(crate) turn: u64,
     }
 }
 
 mod by_hand {
-    use larder::{Compound, Field, Index, IndexDef, Record, UniqueIndex};
+    use larder::{Compound, Expiry, Field, Index, IndexDef, Record, UniqueIndex};
 
     common!();
 
@@ -117,6 +118,10 @@ mod by_hand {
             ]
         }
 
+        fn expiry() -> Option<Expiry<Self>> {
+            Some(Expiry::at(Self::TURN))
+        }
+
         fn check(&self) -> Result<(), Violation> {
             check(self)
         }
@@ -149,6 +154,7 @@ macro_rules! answers {
             };
             sessions.save(session).unwrap().wait().unwrap();
         }
+        let now = std::time::UNIX_EPOCH + std::time::Duration::from_millis(3);
         let queries: Vec<Query<Session>> = vec![
             Session::CHANNEL_ID.is("c-7").into(),
             Session::CATEGORY_ID.is("cat-2"),
@@ -161,6 +167,7 @@ macro_rules! answers {
                 .order_by(Session::BY_PROVIDER.desc()),
             Session::BY_TURN.leading(("c-3",)),
             Query::all().order_by(Session::TURN.asc()).limit(7),
+            sessions.collection().expiry().unwrap().expired_at(now),
         ];
         let mut answers: Vec<Value> = Vec::new();
         for query in queries {

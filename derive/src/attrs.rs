@@ -15,8 +15,9 @@ use syn::{Attribute, Ident, LitInt, LitStr, Path, Token, parenthesized};
 use crate::errors::Errors;
 
 const ON_STRUCTS: &str = "`collection = \"..\"`, `version = N`, `index(NAME = (field, field))`, \
-     `unique(NAME = (field, field))`, `check = path`, `migrations = path` and `crate = path`";
-const ON_FIELDS: &str = "`id`, `unique`, `index` and `skip`";
+     `unique(NAME = (field, field))`, `check = path`, `migrations = path`, `expires = path` and \
+     `crate = path`";
+const ON_FIELDS: &str = "`id`, `unique`, `index`, `expires` and `skip`";
 
 /// The keys on the struct.
 #[derive(Default)]
@@ -25,6 +26,7 @@ pub(crate) struct StructAttrs {
     pub(crate) version: Option<u32>,
     pub(crate) check: Option<Path>,
     pub(crate) migrations: Option<Path>,
+    pub(crate) expires: Option<Path>,
     pub(crate) krate: Option<Path>,
     pub(crate) compounds: Vec<CompoundAttr>,
     /// A `collection` was given, though perhaps not one that can be.
@@ -44,6 +46,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) id: Option<Span>,
     pub(crate) unique: Option<Span>,
     pub(crate) index: Option<Span>,
+    pub(crate) expires: Option<Span>,
     pub(crate) skip: Option<Span>,
 }
 
@@ -84,6 +87,18 @@ impl StructAttrs {
                     once(meta, read.migrations.is_some(), key, errors);
                     read.migrations = Some(path);
                 }
+                "expires" => {
+                    if !meta.input.peek(Token![=]) {
+                        return Err(meta.error(
+                            "on a struct write which function gives the time: \
+                             `expires = Self::expires_at`; for a field that holds it put \
+                             `#[record(expires)]` on the field",
+                        ));
+                    }
+                    let path = function(meta, "expires = Self::expires_at")?;
+                    once(meta, read.expires.is_some(), key, errors);
+                    read.expires = Some(path);
+                }
                 "crate" => {
                     let path = meta.value()?.call(Path::parse_mod_style).map_err(|error| {
                         syn::Error::new(
@@ -120,6 +135,7 @@ impl FieldAttrs {
                 "id" => &mut read.id,
                 "unique" => &mut read.unique,
                 "index" => &mut read.index,
+                "expires" => &mut read.expires,
                 "skip" => &mut read.skip,
                 "collection" | "version" | "check" | "migrations" | "crate" => {
                     return Err(meta.error(format!(
@@ -131,9 +147,14 @@ impl FieldAttrs {
             once(meta, place.is_some(), key, errors);
             *place = Some(meta.path.span());
             if !at_end(meta.input) {
+                let otherwise = if key == "expires" {
+                    "a function is named on the struct: `#[record(expires = path)]`"
+                } else {
+                    "an index over several fields is declared on the struct: \
+                     `#[record(index(NAME = (field, field)))]`"
+                };
                 return Err(meta.error(format!(
-                    "on a field `{key}` stands alone: `#[record({key})]`; an index over several \
-                     fields is declared on the struct: `#[record(index(NAME = (field, field)))]`"
+                    "on a field `{key}` stands alone: `#[record({key})]`; {otherwise}"
                 )));
             }
             Ok(())

@@ -8,7 +8,7 @@ use syn::DeriveInput;
 use syn::spanned::Spanned;
 
 use crate::handles::{Handle, HandleKind};
-use crate::model::Model;
+use crate::model::{Expires, Model};
 use crate::serde_attrs::pointer;
 
 /// The two `impl`s of a record.
@@ -135,6 +135,23 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
             }
         }
     });
+    let expiry = model.expires.as_ref().map(|expires| {
+        let made = match expires {
+            // The place of the type: that is what is wrong if it is no time.
+            Expires::Field { handle, field } => {
+                quote_spanned!(field.ty.span()=> #krate::Expiry::at(Self::#handle))
+            }
+            Expires::Function(path) => {
+                let call = quote_spanned!(path.span()=> #path);
+                quote!(#krate::Expiry::by(#call))
+            }
+        };
+        quote! {
+            fn expiry() -> ::core::option::Option<#krate::Expiry<Self>> {
+                ::core::option::Option::Some(#made)
+            }
+        }
+    });
     quote! {
         const COLLECTION: &'static str = #collection;
         #version
@@ -146,6 +163,7 @@ fn record(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
         }
 
         #indexes
+        #expiry
         #check
         #migrations
     }
@@ -164,8 +182,8 @@ mod tests {
             struct Note {
                 #[record(id)]
                 id: String,
-                #[record(unique)]
-                channel_id: Option<String>,
+                #[record(unique, expires)]
+                channel_id: Option<u64>,
             }
         })
         .unwrap();
@@ -182,7 +200,7 @@ mod tests {
                 const ID: larder_core::Field<Self, String> =
                     larder_core::Field::new("/id", |record, keys| keys.one(&record.id));
                 #[doc = "The unique index on `channel_id`."]
-                const CHANNEL_ID: larder_core::UniqueIndex<Self, String> =
+                const CHANNEL_ID: larder_core::UniqueIndex<Self, u64> =
                     larder_core::UniqueIndex::new("channelId", "/channelId", |record, keys| {
                         keys.one(&record.channel_id)
                     });
@@ -200,6 +218,10 @@ mod tests {
 
                 fn indexes() -> ::std::vec::Vec<larder_core::IndexDef<Self>> {
                     ::std::vec![Self::CHANNEL_ID.def()]
+                }
+
+                fn expiry() -> ::core::option::Option<larder_core::Expiry<Self>> {
+                    ::core::option::Option::Some(larder_core::Expiry::at(Self::CHANNEL_ID))
                 }
             }
         };

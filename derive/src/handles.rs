@@ -58,6 +58,7 @@ pub(crate) fn single<'a>(
         id,
         unique,
         index,
+        expires,
         skip,
     } = seen.attrs;
     let ident = seen.ident;
@@ -65,11 +66,15 @@ pub(crate) fn single<'a>(
         errors.at(index, "`unique` is an index already; remove `index`");
     }
     let indexed = unique.or(index);
-    if let (Some(skip), Some(_)) = (skip, indexed.or(id)) {
-        let what = if id.is_some() { "id" } else { "index" };
+    if let (Some(skip), Some(_)) = (skip, indexed.or(id).or(expires)) {
+        let what = match (id, indexed) {
+            (Some(_), _) => "an id",
+            (None, Some(_)) => "an index",
+            (None, None) => "the expiry",
+        };
         errors.at(
             skip,
-            format!("`skip` leaves the handle out, and this field is an {what}; remove one"),
+            format!("`skip` leaves the handle out, and this field is {what}; remove one"),
         );
     }
     let kind = match (unique, index) {

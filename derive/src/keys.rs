@@ -112,6 +112,21 @@ pub(crate) fn is_number(ty: &Type) -> bool {
     last_name(ungroup(ty)).is_some_and(|name| NUMBERS.iter().any(|number| name == number))
 }
 
+/// Whether the type is, by its name, none that serde writes as whole milliseconds. Of a type that is
+/// not known by its name the compiler says it.
+pub(crate) fn is_no_time(ty: &Type) -> bool {
+    let ty = ungroup(ty);
+    if let Some(inner) = argument(ty, &["Option"]) {
+        return is_no_time(inner);
+    }
+    let Some(name) = last_name(ty) else {
+        return list(ty).is_some();
+    };
+    let is = |names: &[&str]| names.iter().any(|other| name == other);
+    let known = is(&NUMBERS) || is(&LISTS) || is(&MAPS) || is(&OWNERS);
+    (known && !is(&["u64", "i64"])) || is(&["String", "str", "SystemTime", "Duration", "Instant"])
+}
+
 /// Without the invisible delimiters that a type has when a macro passed it on, and parentheses.
 fn ungroup(mut ty: &Type) -> &Type {
     loop {
@@ -198,6 +213,32 @@ mod tests {
             key.shape,
             strip(key.extract(&record, &keys, &field)),
         )
+    }
+
+    #[test]
+    fn types_that_are_no_times() {
+        let of = |ty: &str| is_no_time(&syn::parse_str(ty).unwrap());
+        for ty in [
+            "u64",
+            "i64",
+            "Option<u64>",
+            "core::option::Option<Option<i64>>",
+            "Millis",
+        ] {
+            assert!(!of(ty), "{ty}");
+        }
+        for ty in [
+            "u32",
+            "i128",
+            "f64",
+            "bool",
+            "String",
+            "Option<Box<u64>>",
+            "Vec<u64>",
+            "[u64; 2]",
+        ] {
+            assert!(of(ty), "{ty}");
+        }
     }
 
     #[test]

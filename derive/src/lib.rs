@@ -53,6 +53,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///     provider: Provider,
 ///     provider_session_id: Option<String>,
 ///     last_activity: u64,
+///     #[record(index, expires)]
+///     expires_at: Option<u64>,
 ///     #[serde(skip)]
 ///     is_generating: bool,
 /// }
@@ -66,6 +68,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///     provider: Provider::Codex,
 ///     provider_session_id: Some("p-1".to_owned()),
 ///     last_activity: 7,
+///     expires_at: Some(60_000),
 ///     is_generating: true,
 /// };
 /// sessions.save(session)?.wait()?;
@@ -79,6 +82,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// assert_eq!(sessions.count(Session::BY_PROVIDER.leading((Provider::Codex,)))?, 1);
 /// // `Field<Session, u64>`: no index, so this reads the records
 /// assert_eq!(sessions.count(Session::LAST_ACTIVITY.range(5..))?, 1);
+/// // By `expires`
+/// assert_eq!(sessions.purge_expired(std::time::UNIX_EPOCH)?.wait()?.len(), 0);
 /// # Ok::<(), larder_core::Error>(())
 /// ```
 ///
@@ -95,6 +100,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `unique(NAME = (a, b))` | The same, and unique. |
 /// | `check = path::to::function` | A `fn(&Self) -> Result<(), Violation>`, called where the schema is checked. |
 /// | `migrations = path::to::function` | A `fn() -> Migrations`: how records of older versions become records of this one. |
+/// | `expires = path::to::function` | A `fn(&Self) -> Option<SystemTime>`: when the record expires. |
 /// | `crate = path` | Where `Record` and the handles come from; `::larder` without it. |
 ///
 /// # On a field
@@ -104,6 +110,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `id` | The id: exactly one field, of a type that is `AsRef<str>` and that serde writes as that text. |
 /// | `index` | An index over the field. |
 /// | `unique` | A unique index over the field. |
+/// | `expires` | When the record expires: at most one field, a `u64`, `i64` or `Option` of one, in milliseconds since the Unix epoch. With `index` a purge reads only what it removes. |
 /// | `skip` | No handle. |
 ///
 /// # Handles

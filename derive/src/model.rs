@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Ident, LitStr, Path};
@@ -13,7 +14,7 @@ use crate::attrs::{FieldAttrs, StructAttrs};
 use crate::case::kebab;
 use crate::errors::Errors;
 use crate::handles::{Handle, compound, no_name_twice, single};
-use crate::keys::{FieldKey, Shape, is_number};
+use crate::keys::{FieldKey, Shape, is_no_time, is_number};
 use crate::serde_attrs::{self, Presence, pointer};
 
 /// Everything that the code is made from.
@@ -28,6 +29,17 @@ pub(crate) struct Model<'a> {
     pub(crate) id_path: String,
     pub(crate) handles: Vec<Handle<'a>>,
     pub(crate) run_time_fields: bool,
+    pub(crate) expires: Option<Expires<'a>>,
+}
+
+/// What says when a record expires.
+pub(crate) enum Expires<'a> {
+    /// The field with this handle.
+    Field {
+        handle: Ident,
+        field: &'a Field,
+    },
+    Function(Path),
 }
 
 /// A field with everything that is known about it.
@@ -85,6 +97,7 @@ impl<'a> Model<'a> {
             }
         }
         no_name_twice(&handles, &mut errors);
+        let expires = the_expiry(attrs.expires, &fields, &handles, &mut errors);
         let run_time_fields = fields.iter().any(|field| field.presence.is_run_time());
 
         errors.finish()?;
@@ -101,6 +114,7 @@ impl<'a> Model<'a> {
             id_path,
             handles,
             run_time_fields,
+            expires,
         })
     }
 }
@@ -184,5 +198,61 @@ fn the_id<'a>(
             errors.at(span, format!("`{ident}` cannot be the id: it {why}"));
             None
         }
+    }
+}
+
+/// What says when the record expires, if it does.
+fn the_expiry<'a>(
+    function: Option<Path>,
+    fields: &[Seen<'a>],
+    handles: &[Handle<'a>],
+    errors: &mut Errors,
+) -> Option<Expires<'a>> {
+    let mut named = fields
+        .iter()
+        .filter_map(|seen| Some((seen, seen.attrs.expires?)));
+    let first = named.next();
+    for (seen, span) in named {
+        errors.at(
+            span,
+            "a record expires at one time; keep `#[record(expires)]` on one field only",
+        );
+        check_expiry(seen, span, errors);
+    }
+    let Some((seen, span)) = first else {
+        return function.map(Expires::Function);
+    };
+    if function.is_some() {
+        errors.at(
+            span,
+            "the struct names a function for it; keep one of the two",
+        );
+    }
+    check_expiry(seen, span, errors);
+    // One without a handle was reported.
+    let handle = handles
+        .iter()
+        .find(|handle| matches!(handle.parts.as_slice(), [part] if part.ident == seen.ident))?;
+    Some(Expires::Field {
+        handle: handle.constant.clone(),
+        field: seen.field,
+    })
+}
+
+fn check_expiry(seen: &Seen<'_>, span: Span, errors: &mut Errors) {
+    let ident = seen.ident;
+    if seen.attrs.id.is_some() {
+        errors.at(
+            span,
+            "an id is no time; put `#[record(expires)]` on the field that holds it",
+        );
+    } else if let Presence::Otherwise(why) = &seen.presence {
+        errors.at(span, format!("`{ident}` cannot be the expiry: it {why}"));
+    } else if is_no_time(&seen.field.ty) {
+        errors.on(
+            &seen.field.ty,
+            "a time is kept as an integer, milliseconds since the Unix epoch: use `u64`, `i64`, or \
+             an `Option` of one; or name a function on the struct: `#[record(expires = path)]`",
+        );
     }
 }

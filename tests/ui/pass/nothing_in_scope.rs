@@ -20,6 +20,8 @@ struct Note {
     text: ::std::option::Option<::std::boxed::Box<str>>,
     #[record(index)]
     list: ::std::vec::Vec<u8>,
+    #[record(expires)]
+    until: ::std::option::Option<u64>,
 }
 
 impl Note {
@@ -31,4 +33,5 @@ impl Note {
 fn main() {
     let indexes = <Note as larder::Record>::indexes();
     assert_eq!(indexes.len(), 3);
+    assert!(<Note as larder::Record>::expiry().is_some());
 }
