@@ -233,10 +233,6 @@ impl JsonStore {
 /// For tests of what no repository can do by itself.
 #[cfg(test)]
 impl JsonStore {
-    pub(crate) fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
     /// From now on the definitions of the collections that are open belong to their records.
     pub(crate) fn tie_definitions(&self) {
         if let Access::Write { medium, .. } = &self.shared.access {

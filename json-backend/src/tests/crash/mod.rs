@@ -10,6 +10,7 @@
 
 mod faults;
 mod kills;
+mod migration;
 mod prefix;
 mod recovery;
 
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_core::{Backend, Collection, ErrorKind, Options, Query, RepositoryExt};
+use larder_core::{Backend, BackendExt, Collection, ErrorKind, Options, Query, RepositoryExt};
 use serde_json::{Value, json};
 
 use crate::sim::{Budget, Image, SimDisk};
@@ -146,6 +147,23 @@ impl Story {
         self.repositories[collection].delete(id).unwrap().detach();
         self.then(|state| {
             state[collection].remove(id);
+        });
+    }
+
+    /// Saves a record into both collections, in one transaction.
+    pub(super) fn both(&mut self, id: &str) {
+        let record = json!({"id": id, "write": self.states.len()});
+        let write = self.store.transaction(|tx| {
+            for name in NAMES {
+                tx.collection::<Value>(name)?.save(record.clone())?;
+            }
+            Ok(())
+        });
+        write.unwrap().detach();
+        self.then(|state| {
+            for collection in state {
+                collection.insert(id.to_owned(), record.clone());
+            }
         });
     }
 

@@ -1,7 +1,6 @@
 //! A loss of power after every call of the disk, in histories of several flushes.
 
-use larder_core::RepositoryExt;
-use larder_core::backend::{Entry, EntryChange};
+use larder_core::{BackendExt, RepositoryExt};
 
 use super::{Depth, NOTES, Proof, Story, ZEBRAS, all_or_nothing, is_long, repositories};
 use crate::sim::SimDisk;
@@ -63,7 +62,8 @@ fn history_at_random(story: &mut Story, number: u64) {
     for _ in 0..12 {
         let collection = if next(2) == 0 { NOTES } else { ZEBRAS };
         let id = ["a", "b", "c"][usize::try_from(next(3)).unwrap()];
-        match next(6) {
+        match next(7) {
+            6 => story.both(id),
             0 => story.delete(collection, id),
             1 => story.put(collection, id, 700),
             _ => story.put(collection, id, 10),
@@ -108,9 +108,9 @@ fn the_store_asks_the_disk_the_same_in_every_run() {
 }
 
 #[test]
-fn one_write_that_changes_two_collections_is_there_or_not() {
+fn a_transaction_over_two_collections_is_there_or_not() {
     all_or_nothing(
-        "one write of two collections",
+        "a transaction over two collections",
         |store| {
             let [notes, zebras] = repositories(store);
             for repository in [notes, zebras] {
@@ -119,16 +119,14 @@ fn one_write_that_changes_two_collections_is_there_or_not() {
             }
         },
         |store| {
-            let put = |collection: &str| Entry {
-                collection: collection.into(),
-                change: EntryChange::Put {
-                    id: "a".into(),
-                    text: r#"{"id":"a","write":2}"#.into(),
-                },
-            };
-            let turn = store.journal().turn().unwrap();
-            let write = turn.commit((), vec![put("notes"), put("zebras")]);
-            write.wait().unwrap();
+            let write = store.transaction(|tx| {
+                for name in ["notes", "zebras"] {
+                    let record = serde_json::json!({"id": "a", "write": 2});
+                    tx.collection::<serde_json::Value>(name)?.save(record)?;
+                }
+                Ok(())
+            });
+            write.unwrap().wait().unwrap();
         },
     );
 }
