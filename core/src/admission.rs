@@ -154,7 +154,8 @@ impl<T: Data> Admission<T> {
     /// [`ErrorKind::Invalid`]; nothing was changed.
     pub fn admit(&self, record: T) -> Result<(Admitted<T>, String)> {
         let text = encode(&record)?;
-        let read = self.read(&text).map_err(Rejection::into_error)?;
+        // What the caller's record writes, its type knows.
+        let read = self.judge(&text, false).map_err(Rejection::into_error)?;
         let id = read.id;
         if let Some(own) = self.prepared.id
             && own(&record) != &*id
@@ -191,6 +192,11 @@ impl<T: Data> Admission<T> {
     ///
     /// Why it is not a record of this collection.
     pub fn read(&self, text: &str) -> Result<Admitted<T>, Rejection> {
+        self.judge(text, true)
+    }
+
+    /// As [`read`](Self::read); whether the type knows all of the text is asked only if it matters.
+    fn judge(&self, text: &str, unknown: bool) -> Result<Admitted<T>, Rejection> {
         let tree = Tree::parse(text).map_err(|error| {
             let mut rejection = Rejection::new(IssueKind::Syntax, error.message().to_owned());
             rejection.place = Some((error.line(), error.column()));
@@ -261,7 +267,11 @@ impl<T: Data> Admission<T> {
                 rejection.violations = vec![Violation::new(path, "index", error.to_string())];
                 name(rejection)
             })?;
-        let unknown = self.unknown_of(&tree, text, &record);
+        let unknown = if unknown {
+            self.unknown_of(&tree, text, &record)
+        } else {
+            None
+        };
         Ok(Admitted {
             id,
             record: Arc::new(record),

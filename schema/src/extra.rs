@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    canonical,
+    canonical, outline,
     pointer::Pointer,
     raw::{self, Member, Raw},
 };
@@ -63,6 +63,10 @@ impl Extra {
     /// if there is nothing.
     #[must_use]
     pub fn between(stored: &str, known: &str) -> Option<Extra> {
+        // So it is with most saves.
+        if stored == known || outline::is_same(stored, known) {
+            return None;
+        }
         let root = Node::between(stored, known)?;
         Some(Self { root: Some(root) })
     }

@@ -49,6 +49,7 @@ mod known;
 mod migration_error;
 mod migrations;
 mod object;
+mod outline;
 mod parse;
 mod patient;
 mod places;
