@@ -46,6 +46,7 @@ on_both_backends![
     a_migration_that_changes_the_id_is_refused,
     spelling_and_order_of_what_is_not_changed_stay,
     unique_keys_of_migrated_records_are_told_apart,
+    a_unique_key_that_moves_on_stands_in_nobodys_way,
     an_empty_collection_has_a_version_too,
 ];
 
@@ -450,6 +451,33 @@ fn unique_keys_of_migrated_records_are_told_apart(it: Setup) {
     assert_eq!(quarantine.len(), 1);
     let was: Value = serde_json::from_slice(quarantine[0].bytes()).unwrap();
     assert_eq!(was, json!({"id": "b", "key": "X"}));
+}
+
+fn a_unique_key_that_moves_on_stands_in_nobodys_way(it: Setup) {
+    let store = it.open();
+    let first = Collection::<Value>::named("sessions").unique("key");
+    let notes = store.collection(first).unwrap();
+    for (id, key) in [("a", 1), ("b", 2), ("c", 3)] {
+        notes.save(json!({"id": id, "key": key})).unwrap().detach();
+    }
+    store.close().wait().unwrap();
+    let store = it.open();
+    // Each takes the key that the next one had.
+    let migrations = Migrations::new().step(1, |record| {
+        record["key"] = (record["key"].as_u64().ok_or("no key")? + 1).into();
+        Ok(())
+    });
+    let second = Collection::<Value>::named("sessions")
+        .unique("key")
+        .with_version(2)
+        .with_migrations(migrations);
+    let notes = store.collection(second).unwrap();
+    assert!(notes.load_report().is_clean(), "{:?}", notes.load_report());
+    let found = notes.find(Query::all()).unwrap();
+    let keys: Vec<u64> = found.iter().map(|it| it["key"].as_u64().unwrap()).collect();
+    assert_eq!(keys, [2, 3, 4]);
+    let taken = notes.insert(json!({"id": "d", "key": 3})).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::UniqueViolation);
 }
 
 fn an_empty_collection_has_a_version_too(it: Setup) {

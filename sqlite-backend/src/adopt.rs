@@ -83,7 +83,7 @@ pub(crate) fn adopt<T: Data>(
         migrated: 0,
         issues: Vec::new(),
     };
-    adoption.forget_unique_keys()?;
+    adoption.forget_unique_keys(scope)?;
     let mut after: Option<Vec<u8>> = None;
     loop {
         let batch = adoption.batch(scope, after.as_deref())?;
@@ -111,9 +111,10 @@ struct Adoption<'a, T> {
 }
 
 impl<T: Data> Adoption<'_, T> {
-    /// The unique keys in rows that somebody else changed are those of before: two records that were
-    /// exchanged must not stand in each other's way.
-    fn forget_unique_keys(&self) -> Result<(), SqliteError> {
+    /// The unique keys in rows that somebody else changed are those of before, and so are those in all
+    /// rows that are migrated or read by another schema: two records that were exchanged must not
+    /// stand in each other's way.
+    fn forget_unique_keys(&self, scope: &Scope) -> Result<(), SqliteError> {
         let sets: Vec<String> = self
             .shape
             .layout
@@ -126,11 +127,12 @@ impl<T: Data> Adoption<'_, T> {
         if sets.is_empty() {
             return Ok(());
         }
-        let sql = format!(
-            "UPDATE {} SET {} WHERE larder = 0",
-            self.shape.table,
-            sets.join(", ")
-        );
+        let (table, sets) = (&self.shape.table, sets.join(", "));
+        let sql = match scope {
+            // Each is marked anew when its keys are written.
+            Scope::All(None) => format!("UPDATE {table} SET {sets}, larder = 0"),
+            _ => format!("UPDATE {table} SET {sets} WHERE larder = 0"),
+        };
         self.connection
             .execute(&sql, [])
             .map_err(SqliteError::sql("take in rows that others changed"))?;
