@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use larder::prelude::*;
 use larder::{
-    AnyRepository, Collection, Condition, Data, Document, ErrorKind, Key, Query, Store,
+    AnyRepository, Collection, Condition, Data, Document, ErrorKind, Key, Migrations, Query, Store,
     StoreConfig, Target, Test,
 };
 use schemars::JsonSchema;
@@ -351,4 +351,81 @@ fn verifying_finds_what_was_changed_together_with_its_mark() {
         store.verify("others").unwrap_err().kind(),
         ErrorKind::Config
     );
+}
+
+/// What an old program wrote, which knows `label`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "notes")]
+struct Labelled {
+    #[record(id)]
+    id: String,
+    label: String,
+}
+
+/// As the new program knows it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "notes", version = 2, migrations = to_named)]
+struct Named {
+    #[record(id)]
+    id: String,
+    name: String,
+}
+
+fn to_named() -> Migrations {
+    Migrations::new().step(1, |record| {
+        let fields = record.as_object_mut().ok_or("not an object")?;
+        let label = fields.remove("label").ok_or("there is no label")?;
+        fields.insert("name".into(), label);
+        Ok(())
+    })
+}
+
+#[test]
+fn an_old_program_does_not_judge_what_a_new_one_has_migrated_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = database(dir.path());
+    let label = Labelled {
+        id: "a".into(),
+        label: "x".into(),
+    };
+    let notes = first.repository::<Labelled>().unwrap();
+    notes.save(label.clone()).unwrap().detach();
+    first.close().wait().unwrap();
+
+    let old = database(dir.path());
+    let labelled = old.repository::<Labelled>().unwrap();
+    let new = database(dir.path());
+    let named = new.repository::<Named>().unwrap();
+    // It cannot read the record, and that is no reason to move it to quarantine.
+    let refused = labelled.get("a").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ExternalChange);
+    let refused = labelled.find(Query::all()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ExternalChange);
+    let refused = old.transaction(|tx| tx.get::<Labelled>("a")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ExternalChange);
+    let refused = labelled.save(label).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ExternalChange);
+    assert_eq!(named.get("a").unwrap().unwrap().name, "x");
+    assert!(new.quarantine().unwrap().is_empty());
+}
+
+#[test]
+fn an_old_program_writes_nothing_to_a_newer_version_of_the_same_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = database(dir.path());
+    let notes = Collection::<Value>::named("notes");
+    let euros = old.collection(notes.clone()).unwrap();
+    euros.save(json!({"id": "a", "price": 1})).unwrap().detach();
+    let migrations = Migrations::new().step(1, |record| {
+        record["price"] = (record["price"].as_u64().ok_or("no price")? * 100).into();
+        Ok(())
+    });
+    let new = database(dir.path());
+    let notes = notes.with_version(2).with_migrations(migrations);
+    let cents = new.collection(notes).unwrap();
+    let refused = euros.save(json!({"id": "b", "price": 2})).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ExternalChange);
+    let found = cents.find(Query::all()).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["price"], 100);
 }

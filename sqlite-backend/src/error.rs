@@ -53,8 +53,8 @@ pub(crate) enum SqliteError {
     #[error("what the database says of the collection cannot be read: {reason}")]
     Bookkeeping { reason: String },
     #[error(
-        "another program changed the indexes of the collection while it was open here; open the \
-         store anew"
+        "another program changed the indexes, the schema or the version of the collection while it \
+         was open here; open the store anew"
     )]
     LayoutChanged,
     #[error(

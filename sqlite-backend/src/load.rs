@@ -107,10 +107,13 @@ impl<T: Data> Wanted<'_, T> {
     }
 
     /// The collection as another program has left it, if that differs in the width of columns at
-    /// most.
+    /// most. Not if its records are of another version now, be they valid for this program or not.
     pub(crate) fn look_again(&self, connection: &Connection) -> Result<Shape, Error> {
         let kept = definition::read(connection, self.name())?;
-        if let Some(kept) = kept.filter(|kept| kept.fingerprint == self.fingerprint()) {
+        let version = self.admission.collection().version();
+        if let Some(kept) =
+            kept.filter(|kept| kept.version == version && kept.fingerprint == self.fingerprint())
+        {
             let arranged = self.arrange(Some(&kept), &BTreeSet::new());
             if arranged.added.is_empty() && arranged.dropped.is_empty() {
                 let schema = schema_version(connection)?;

@@ -183,6 +183,11 @@ impl<T: Data> Rows<T> {
         shape: &Shape,
         id: Option<&str>,
     ) -> Result<LoadReport, Halt> {
+        // What another program has migrated is not for this one to judge: it would be moved to
+        // quarantine.
+        if self.look_again(connection)?.layout != shape.layout {
+            return Err(Halt::Reshaped);
+        }
         if let Some(id) = id {
             let sql = format!("UPDATE {} SET larder = 0 WHERE id = ?1", shape.table);
             connection
