@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder::prelude::*;
-use larder::{AnyRepository, Collection, Error, ErrorKind, Query};
+use larder::{AnyRepository, Collection, Error, ErrorKind, Migrations, Query};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -128,6 +128,8 @@ on_every_backend![
     a_refused_verb_changes_nothing_and_the_rest_stays,
     a_panic_takes_everything_back,
     a_nested_one_is_an_error,
+    a_nested_write_does_not_join_others_who_wait,
+    what_is_open_is_given_while_another_thread_opens,
     whoever_waits_inside_is_told,
     it_is_one_write,
     a_closed_collection_is_named,
@@ -320,6 +322,72 @@ fn a_nested_one_is_an_error(it: Setup) {
         .unwrap();
     assert_eq!(it.ids(), (vec!["s".into()], vec![]));
     it.gates.save(gate("g", "s")).unwrap().wait().unwrap();
+}
+
+/// So often is looked while another thread comes to where it has to wait.
+const LOOKS: usize = 2000;
+
+fn a_nested_write_does_not_join_others_who_wait(it: Setup) {
+    let started = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let done = it.store.transaction(|tx| {
+            threads.spawn(|| {
+                started.store(true, Ordering::SeqCst);
+                it.gates.save(gate("g", "s")).unwrap().wait().unwrap();
+            });
+            while !started.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            // Who writes there leads those who come, and waits for the end of this.
+            for _ in 0..LOOKS {
+                let beside = it.gates.save(gate("h", "s")).unwrap_err();
+                assert_eq!(beside.kind(), ErrorKind::NestedTransaction);
+                std::thread::yield_now();
+            }
+            tx.insert(session("s", "c"))
+        });
+        done.unwrap().wait().unwrap();
+    });
+    assert_eq!(it.ids(), (vec!["s".into()], vec!["g".into()]));
+}
+
+fn what_is_open_is_given_while_another_thread_opens(it: Setup) {
+    let late = Collection::<Value>::named("late");
+    let notes = it.store.collection(late.clone()).unwrap();
+    notes.save(json!({"id": "a"})).unwrap().wait().unwrap();
+    drop(notes);
+    let it = it.reopen();
+    let late = if it.url == "memory:" {
+        late
+    } else {
+        late.with_version(2)
+            .with_migrations(Migrations::new().step(1, |_| Ok(())))
+    };
+    let started = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let done = it.store.transaction(|tx| {
+            threads.spawn(|| {
+                started.store(true, Ordering::SeqCst);
+                it.store.collection(late).unwrap();
+            });
+            while !started.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            // It has to be migrated, which is a write, and waits for the end of this.
+            for _ in 0..LOOKS {
+                it.store.repository::<Gate>()?;
+                it.store.load_report();
+                assert!(!format!("{tx:?}").is_empty());
+                std::thread::yield_now();
+            }
+            let other = it.store.collection(Collection::<Value>::named("other"));
+            let refused = other.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::NestedTransaction);
+            tx.insert(session("s", "c"))
+        });
+        done.unwrap().wait().unwrap();
+    });
+    assert_eq!(it.ids().0, ["s"]);
 }
 
 fn whoever_waits_inside_is_told(it: Setup) {

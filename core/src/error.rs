@@ -66,7 +66,8 @@ pub enum ErrorKind {
     /// The time given to a wait ran out. The write is visible and still on its way to the disk.
     Timeout,
     /// A transaction, a write, a flush or a wait inside a transaction of the same thread, which
-    /// would wait for itself. Nothing was changed, and the transaction goes on.
+    /// would wait for itself, or the opening of a collection there. Nothing was changed, and the
+    /// transaction goes on.
     NestedTransaction,
     /// The store was closed.
     Closed,

@@ -153,12 +153,24 @@ impl Journal {
         &self.feed
     }
 
-    /// Whether writes are possible at all; asked before any work is done for one.
+    /// Refuses what may wait for the end of the transaction that this thread is in.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`] or [`ErrorKind::Poisoned`].
+    /// [`ErrorKind::NestedTransaction`].
+    pub(crate) fn check_outside(&self) -> Result<()> {
+        self.holder.check()
+    }
+
+    /// Whether writes are possible at all; asked before any work is done for one, and before it waits
+    /// for anybody: also who waits for the turn on behalf of others.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Closed`] or [`ErrorKind::Poisoned`], and
+    /// [`ErrorKind::NestedTransaction`] inside a transaction of this thread.
     pub fn check_writable(&self) -> Result<()> {
+        self.check_outside()?;
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, "the store was closed"));
         }
@@ -176,8 +188,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As [`check_writable`](Self::check_writable), and [`ErrorKind::NestedTransaction`] inside a
-    /// transaction of this thread.
+    /// As [`check_writable`](Self::check_writable).
     pub fn turn(&self) -> Result<Turn<'_>> {
         self.holder.check()?;
         let guard = self.turn.lock();

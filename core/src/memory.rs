@@ -135,7 +135,8 @@ impl MemoryStore {
     pub fn collection<T: Data>(&self, collection: Collection<T>) -> Result<MemoryRepository<T>> {
         self.shared.check_open()?;
         let name = collection.name().to_owned();
-        let table = self.shared.shelf.get_or_open(&name, || {
+        let Shared { journal, shelf, .. } = &*self.shared;
+        let table = shelf.get_or_open(journal, &name, || {
             let admission = Arc::new(Admission::new(collection)?);
             let definition = admission.definition();
             let table = Arc::new(Table::new(admission, Arc::clone(&self.shared.journal)));

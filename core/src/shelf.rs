@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Journal;
 use crate::record::Data;
 use crate::report::LoadReport;
 use crate::transaction::Part;
@@ -26,17 +27,18 @@ pub type Shelved<X, T> = (Arc<X>, Arc<dyn Part<T>>, Arc<LoadReport>);
 /// The open collections of a store, by name.
 #[derive(Default)]
 pub struct Shelf {
-    // Held while a collection is loaded, so that two threads do not load one twice. Reads and
-    // writes of open collections do not come here.
-    tables: Mutex<BTreeMap<String, Opened>>,
-    // An `Arc<dyn Part<T>>` each, whatever `T` is. Apart, because a transaction asks while it holds
-    // the turn, which whoever loads a collection may wait for.
+    // Held while a collection is loaded, so that two threads do not load one twice. Whoever loads may
+    // wait for the turn, so nobody who has it comes here.
+    loading: Mutex<()>,
+    // Held for a moment only: also inside a transaction it may be asked what is open.
+    tables: RwLock<BTreeMap<String, Opened>>,
+    // An `Arc<dyn Part<T>>` each, whatever `T` is.
     parts: RwLock<BTreeMap<String, Box<dyn Any + Send + Sync>>>,
 }
 
 impl std::fmt::Debug for Shelf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.tables.lock().keys()).finish()
+        f.debug_list().entries(self.tables.read().keys()).finish()
     }
 }
 
@@ -46,17 +48,40 @@ impl Shelf {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if it is open as another type, or under a name that differs only in
-    /// case (which is one file on some platforms); and whatever `open` gives.
+    /// case (which is one file on some platforms); [`ErrorKind::NestedTransaction`] if it is not open
+    /// and this thread is in a transaction of this journal; and whatever `open` gives.
     pub fn get_or_open<X: Send + Sync + 'static, T: Data>(
         &self,
+        journal: &Journal,
         name: &str,
         open: impl FnOnce() -> Result<Shelved<X, T>>,
     ) -> Result<Arc<X>> {
-        let mut tables = self.tables.lock();
+        if let Some(table) = self.get(name)? {
+            return Ok(table);
+        }
+        journal.check_outside()?;
+        let _loading = self.loading.lock();
+        if let Some(table) = self.get(name)? {
+            return Ok(table);
+        }
+        let (table, part, report) = open()?;
+        self.parts.write().insert(name.to_owned(), Box::new(part));
+        self.tables.write().insert(
+            name.to_owned(),
+            Opened {
+                table: Arc::<X>::clone(&table),
+                report,
+            },
+        );
+        Ok(table)
+    }
+
+    /// The table of this name, if it is there.
+    fn get<X: Send + Sync + 'static>(&self, name: &str) -> Result<Option<Arc<X>>> {
+        let tables = self.tables.read();
         if let Some(opened) = tables.get(name) {
-            return Arc::clone(&opened.table)
-                .downcast::<X>()
-                .map_err(|_| other_type(name));
+            let table = Arc::clone(&opened.table).downcast::<X>();
+            return table.map(Some).map_err(|_| other_type(name));
         }
         if let Some(other) = tables.keys().find(|other| other.eq_ignore_ascii_case(name)) {
             return Err(Error::new(
@@ -65,16 +90,7 @@ impl Shelf {
             )
             .with_collection(name));
         }
-        let (table, part, report) = open()?;
-        self.parts.write().insert(name.to_owned(), Box::new(part));
-        tables.insert(
-            name.to_owned(),
-            Opened {
-                table: Arc::<X>::clone(&table),
-                report,
-            },
-        );
-        Ok(table)
+        Ok(None)
     }
 
     /// How an open collection takes part in transactions.
@@ -96,7 +112,7 @@ impl Shelf {
     ///
     /// [`ErrorKind::Config`] with the first that is not.
     pub fn check_open<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<()> {
-        let tables = self.tables.lock();
+        let tables = self.tables.read();
         for name in names {
             if !tables.contains_key(name) {
                 return Err(not_open(name));
@@ -109,7 +125,7 @@ impl Shelf {
     #[must_use]
     pub fn report(&self) -> LoadReport {
         let mut all = LoadReport::default();
-        for opened in self.tables.lock().values() {
+        for opened in self.tables.read().values() {
             all.merge(&opened.report);
         }
         all
@@ -121,7 +137,7 @@ impl Shelf {
     ///
     /// [`ErrorKind::Config`] if it is not open.
     pub fn report_of(&self, name: &str) -> Result<LoadReport> {
-        match self.tables.lock().get(name) {
+        match self.tables.read().get(name) {
             Some(opened) => Ok(LoadReport::clone(&opened.report)),
             None => Err(not_open(name)),
         }
@@ -130,7 +146,7 @@ impl Shelf {
     /// The names of the open collections.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.tables.lock().keys().cloned().collect()
+        self.tables.read().keys().cloned().collect()
     }
 }
 

@@ -213,7 +213,7 @@ impl JsonStore {
         let mut opened = None;
         let table = shared
             .shelf
-            .get_or_open(&name, || {
+            .get_or_open(&shared.journal, &name, || {
                 let (table, report) = shared.open_collection(collection)?;
                 opened = Some(Arc::clone(&report));
                 Ok((Arc::clone(&table), table.part(), report))

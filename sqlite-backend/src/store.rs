@@ -213,7 +213,7 @@ impl SqliteStore {
         let mut opened = None;
         let rows = shared
             .shelf
-            .get_or_open(&name, || {
+            .get_or_open(&shared.journal, &name, || {
                 let rows = Rows::open(
                     Arc::new(Admission::new(collection)?.with_policy(shared.options.policy())),
                     Arc::clone(&shared.database),

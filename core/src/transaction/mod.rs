@@ -39,7 +39,7 @@ pub use scope::Scope;
 ///   another thread that writes to this store.
 /// * **Not nested.** To write, flush, or begin a transaction on the same store in the closure, but
 ///   through this, is [`NestedTransaction`](ErrorKind::NestedTransaction); so is waiting for an
-///   earlier write to be durable.
+///   earlier write to be durable, and opening a collection that is not open yet.
 ///
 /// # Errors
 ///
