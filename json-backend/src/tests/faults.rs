@@ -150,6 +150,29 @@ fn what_cannot_be_put_in_quarantine_keeps_no_record_of_another_collection_from_t
 }
 
 #[test]
+fn a_dirty_collection_whose_rejected_bytes_are_nowhere_safe_is_not_written_and_no_other_dirty_one()
+{
+    let dir = tempfile::tempdir().unwrap();
+    let before = "[{\"no\":\"id\"}]";
+    std::fs::write(dir.path().join("notes.json"), before).unwrap();
+    std::fs::create_dir(dir.path().join("notes.quarantine.ndjson")).unwrap();
+    let store = open(&ProbeDisk::default(), dir.path(), eager());
+    let other = store
+        .collection(larder_core::Collection::named("zebras"))
+        .unwrap();
+    save(&notes(&store), 1);
+    other.save(note(7)).unwrap().detach();
+    assert!(store.flush().wait().is_err());
+    let now = std::fs::read_to_string(dir.path().join("notes.json")).unwrap();
+    assert_eq!(now, before);
+    assert!(!dir.path().join("zebras.json").exists());
+    std::fs::remove_dir(dir.path().join("notes.quarantine.ndjson")).unwrap();
+    store.flush().wait().unwrap();
+    assert_eq!(on_disk(dir.path()), ["n0001"]);
+    assert!(dir.path().join("zebras.json").exists());
+}
+
+#[test]
 fn rejected_bytes_are_safe_before_the_file_is_written_over() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(
