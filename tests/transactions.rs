@@ -376,7 +376,7 @@ fn what_is_open_is_given_while_another_thread_opens(it: Setup) {
             // It has to be migrated, which is a write, and waits for the end of this.
             for _ in 0..LOOKS {
                 it.store.repository::<Gate>()?;
-                it.store.load_report();
+                let _ = it.store.load_report();
                 assert!(!format!("{tx:?}").is_empty());
                 std::thread::yield_now();
             }

@@ -72,6 +72,10 @@ fn every_call_fails(name: &'static str, linked: bool) {
     for number in 1..=calls {
         for errno in [EIO, ENOSPC, EACCES] {
             for (times, done) in [(1, false), (3, false), (1, true)] {
+                // A rename that was made: one error is as good as another.
+                if done && errno != EIO {
+                    continue;
+                }
                 let mut story = before_the_flush(linked);
                 let from = story.disk.steps();
                 let fault = Fault { times, errno, done };

@@ -20,7 +20,7 @@ fn killed_and_then_cut(name: &'static str, story: &Story, collections: [usize; 2
             seed: 11,
         }
     };
-    let stride = if is_long() { 1 } else { 3 };
+    let stride = if is_long() { 1 } else { 4 };
     for step in (0..=story.disk.steps()).step_by(stride) {
         let disk = story.disk.at(step).unwrap().killed();
         let acked = story.acked(step);
