@@ -429,3 +429,46 @@ fn an_old_program_writes_nothing_to_a_newer_version_of_the_same_schema() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["price"], 100);
 }
+
+/// What a row does not hold has to be kept apart from what a transaction may yet take back.
+#[test]
+fn a_transaction_shows_its_run_time_fields_to_nobody_before_its_end() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+    #[record(collection = "lamps")]
+    struct Lamp {
+        #[record(id)]
+        id: String,
+        #[serde(skip)]
+        on: bool,
+    }
+    let lamp = |id: &str, on| Lamp { id: id.into(), on };
+    let dir = tempfile::tempdir().unwrap();
+    // One that was there when the store was opened, and one that was saved since.
+    let lamps = database(dir.path()).repository::<Lamp>().unwrap();
+    lamps.save(lamp("old", true)).unwrap().wait().unwrap();
+    drop(lamps);
+    let store = database(dir.path());
+    let lamps = store.repository::<Lamp>().unwrap();
+    lamps.save(lamp("new", false)).unwrap().wait().unwrap();
+    let all_are = |on| {
+        let found = lamps.find(Query::all()).unwrap();
+        assert!(found.iter().all(|it| it.on == on), "{found:?}");
+        assert_eq!(found.len(), 2);
+    };
+    all_are(false);
+    let taken_back = store.try_transaction(|tx| {
+        tx.save(lamp("old", true))?;
+        tx.save(lamp("new", true))?;
+        assert!(tx.find::<Lamp>(Query::all())?.iter().all(|it| it.on));
+        all_are(false);
+        Err::<(), _>(larder::Error::new(ErrorKind::Internal, "on purpose"))
+    });
+    assert!(taken_back.is_err());
+    all_are(false);
+    let made = store.transaction(|tx| {
+        tx.save(lamp("old", true))?;
+        tx.save(lamp("new", true))
+    });
+    made.unwrap().wait().unwrap();
+    all_are(true);
+}

@@ -282,7 +282,7 @@ impl<T: Data> Act<'_, T> {
         match self.ahead.get(id) {
             Some(Some((of, record))) if of == text => Some(Arc::clone(record)),
             Some(_) => None,
-            None => self.rows.live.get(id, text),
+            None => self.rows.live.within().get(id, text),
         }
     }
 
@@ -327,7 +327,7 @@ impl<T: Data> Act<'_, T> {
         if let Some(saved) = self.saved(id, doc) {
             return Ok(saved);
         }
-        record(&self.rows.live, id, doc).map_err(|trouble| match trouble {
+        record(self.rows.live.within(), id, doc).map_err(|trouble| match trouble {
             Trouble::Error(error) => error.into(),
             Trouble::Unverified | Trouble::Reshaped | Trouble::Unreadable(_) => {
                 Halt::Unreadable(id.to_owned())

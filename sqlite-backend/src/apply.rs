@@ -84,7 +84,7 @@ impl<T: Data> Work<T> {
         // Only now: what was refused must not hide what others of this transaction have saved.
         for (id, next) in ahead {
             let next = next.as_ref().map(|(text, record)| (text.as_str(), record));
-            self.rows.live.prepare(&id, next);
+            self.rows.live.prepare(&id, next, false);
             self.prepared.push(id);
         }
         Ok(done)

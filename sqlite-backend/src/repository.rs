@@ -82,7 +82,7 @@ impl<T: Data> Repository<T> for SqliteRepository<T> {
         self.shared.check_open()?;
         self.rows
             .read_row(
-                |connection, shape| get(connection, shape, &self.rows.live, id),
+                |connection, shape| get(connection, shape, self.rows.live.outside(), id),
                 |table| Ok(table.get(id)),
             )
             .map_err(|error| self.here(error))
@@ -93,7 +93,7 @@ impl<T: Data> Repository<T> for SqliteRepository<T> {
         self.answer(
             query,
             |connection, shape, resolved| {
-                select(connection, shape, &rows.live, resolved, rows.plain)
+                select(connection, shape, rows.live.outside(), resolved, rows.plain)
             },
             |table| table.query(query),
         )
@@ -104,7 +104,7 @@ impl<T: Data> Repository<T> for SqliteRepository<T> {
         self.answer(
             query,
             |connection, shape, resolved| {
-                count(connection, shape, &rows.live, resolved, rows.plain)
+                count(connection, shape, rows.live.outside(), resolved, rows.plain)
             },
             |table| table.count(query),
         )

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::cell::Cell;
 use crate::error::SqliteError;
-use crate::live::Live;
+use crate::live::Seen;
 use crate::search::Search;
 use crate::shape::Shape;
 
@@ -57,7 +57,7 @@ fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
 }
 
 /// The record that a document is.
-pub(crate) fn record<T: Data>(live: &Live<T>, id: &str, doc: &str) -> Result<Arc<T>, Trouble> {
+pub(crate) fn record<T: Data>(live: Seen<'_, T>, id: &str, doc: &str) -> Result<Arc<T>, Trouble> {
     if let Some(saved) = live.get(id, doc) {
         return Ok(saved);
     }
@@ -66,7 +66,7 @@ pub(crate) fn record<T: Data>(live: &Live<T>, id: &str, doc: &str) -> Result<Arc
         .map_err(|_| Trouble::Unreadable(id.to_owned()))
 }
 
-fn found<T: Data>(live: &Live<T>, row: &Row<'_>) -> Result<Found<T>, Trouble> {
+fn found<T: Data>(live: Seen<'_, T>, row: &Row<'_>) -> Result<Found<T>, Trouble> {
     let fail = || SqliteError::sql("read a record");
     let id = text(row, 0).map_err(fail())?;
     let id = String::from_utf8_lossy(id).into_owned();
@@ -82,7 +82,7 @@ fn found<T: Data>(live: &Live<T>, row: &Row<'_>) -> Result<Found<T>, Trouble> {
 pub(crate) fn get<T: Data>(
     connection: &Connection,
     shape: &Shape,
-    live: &Live<T>,
+    live: Seen<'_, T>,
     id: &str,
 ) -> Result<Option<Arc<T>>, Trouble> {
     let fail = || SqliteError::sql("read a record");
@@ -104,7 +104,7 @@ pub(crate) fn get<T: Data>(
 pub(crate) fn select<T: Data>(
     connection: &Connection,
     shape: &Shape,
-    live: &Live<T>,
+    live: Seen<'_, T>,
     resolved: &Resolved<'_, T>,
     plain: bool,
 ) -> Result<Vec<Arc<T>>, Trouble> {
@@ -179,7 +179,7 @@ fn sort<T: Data>(resolved: &Resolved<'_, T>, records: &mut Vec<Found<T>>) {
 pub(crate) fn count<T: Data>(
     connection: &Connection,
     shape: &Shape,
-    live: &Live<T>,
+    live: Seen<'_, T>,
     resolved: &Resolved<'_, T>,
     plain: bool,
 ) -> Result<u64, Trouble> {

@@ -48,6 +48,9 @@ impl Drop for Session {
 
 /// One collection's share, whatever its record type.
 trait Staged: Any {
+    /// The commit is about to be made.
+    fn show(&self);
+
     /// The transaction has ended.
     fn settle(&mut self, committed: bool);
 
@@ -69,6 +72,10 @@ struct Stage<T> {
 }
 
 impl<T: Data> Staged for Stage<T> {
+    fn show(&self) {
+        self.rows.live.show(self.prepared.iter());
+    }
+
     fn settle(&mut self, committed: bool) {
         self.rows.live.settle(self.prepared.iter(), committed);
         self.prepared.clear();
@@ -111,14 +118,18 @@ pub(crate) fn transact(
     if !session.changed.get() {
         return Ok(turn.unchanged(()));
     }
+    for stage in session.stages.borrow().values() {
+        stage.show();
+    }
     transaction.commit()?;
     session.committed.set(true);
     let changes = session.changes.as_ref().map(RefCell::take);
-    let write = turn.add((), Vec::new(), changes.unwrap_or_default());
     let mut stages = session.stages.take();
+    // Before anybody is told: who reads then must find what he was told of.
     for stage in stages.values_mut() {
         stage.settle(true);
     }
+    let write = turn.add((), Vec::new(), changes.unwrap_or_default());
     drop(session);
     drop(turn);
     for stage in stages.values_mut() {
@@ -292,7 +303,7 @@ impl<T: Data> Stage<T> {
         let Act { done, ahead, .. } = act;
         for (id, next) in ahead {
             let next = next.as_ref().map(|(text, record)| (text.as_str(), record));
-            self.rows.live.prepare(&id, next);
+            self.rows.live.prepare(&id, next, true);
             self.prepared.push(id);
         }
         Ok(done)
@@ -331,7 +342,7 @@ impl<T: Data> Part<T> for RowsPart<T> {
     fn get(&self, session: &dyn Any, id: &str) -> Result<Option<Arc<T>>> {
         let from_memory = |table: &Table<T>| Ok(table.get(id));
         self.read(session, from_memory, |connection, shape| {
-            get(connection, shape, &self.0.live, id)
+            get(connection, shape, self.0.live.within(), id)
         })
     }
 
@@ -339,7 +350,13 @@ impl<T: Data> Part<T> for RowsPart<T> {
         let resolved = Resolved::new(&self.0.admission, query)?;
         let from_memory = |table: &Table<T>| table.query(query);
         self.read(session, from_memory, |connection, shape| {
-            select(connection, shape, &self.0.live, &resolved, self.0.plain)
+            select(
+                connection,
+                shape,
+                self.0.live.within(),
+                &resolved,
+                self.0.plain,
+            )
         })
     }
 
@@ -347,7 +364,13 @@ impl<T: Data> Part<T> for RowsPart<T> {
         let resolved = Resolved::new(&self.0.admission, query)?;
         let from_memory = |table: &Table<T>| table.count(query);
         self.read(session, from_memory, |connection, shape| {
-            count(connection, shape, &self.0.live, &resolved, self.0.plain)
+            count(
+                connection,
+                shape,
+                self.0.live.within(),
+                &resolved,
+                self.0.plain,
+            )
         })
     }
 
