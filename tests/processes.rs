@@ -1,7 +1,7 @@
 //! Several processes on one SQLite store: one that is killed at any moment, and two that write at once.
 //!
-//! A test runs itself once more as the other process: the variable [`ROLE`] tells it what to be. How
-//! many rounds there are depends on `LARDER_PROOF`: `long` is for a night.
+//! A test runs itself once more as the other process; how the two speak is `peer`. How many rounds
+//! there are depends on `LARDER_PROOF`: `long` is for a night.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,109 +13,24 @@
     reason = "a test says what is wrong by panicking, and the moment of a kill is a time"
 )]
 
+mod peer;
 mod sql;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
 use larder::prelude::*;
 use larder::{AnyRepository, Query};
+use peer::{Peer, other, role, said, say};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sql::{Db, count, integrity};
-
-/// The variable with the path of the database, in a process that is the other one.
-const ROLE: &str = "LARDER_TEST_DATABASE";
-
-/// The first word of every line that is meant for the first process. The line before it may be the
-/// test harness's, which does not end it.
-const MARK: &str = "#larder ";
 
 const WRITERS: u32 = 4;
 
 fn is_long() -> bool {
     std::env::var_os("LARDER_PROOF").is_some_and(|proof| proof == "long")
-}
-
-/// This very test as another process.
-fn other(test: &str, db: &Path, more: &[(&str, String)]) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(ROLE, db)
-        .envs(more.iter().map(|(name, value)| (*name, value)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn role() -> Option<String> {
-    std::env::var(ROLE).ok()
-}
-
-fn say(words: &str) {
-    // One write a line: a kill leaves whole lines, and at most one that has no end.
-    let line = format!("{MARK}{words}\n");
-    let mut out = std::io::stdout().lock();
-    out.write_all(line.as_bytes()).unwrap();
-    out.flush().unwrap();
-}
-
-/// What a line says, if it is meant for us.
-fn said(line: &str) -> Option<&str> {
-    let words = line.strip_suffix('\n')?;
-    words.split_once(MARK).map(|(_, words)| words)
-}
-
-/// The other process, spoken with over pipes.
-struct Peer {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn new(mut child: Child) -> Self {
-        Self {
-            to: child.stdin.take().unwrap(),
-            from: BufReader::new(child.stdout.take().unwrap()),
-            child,
-        }
-    }
-
-    #[track_caller]
-    fn hears(&mut self, wanted: &str) {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let read = self.from.read_line(&mut line).unwrap();
-            assert!(
-                read > 0,
-                "the other process ended before it said {wanted:?}"
-            );
-            if let Some(words) = said(&line) {
-                assert_eq!(words, wanted);
-                return;
-            }
-        }
-    }
-
-    fn tell(&mut self, words: &str) {
-        writeln!(self.to, "{words}").unwrap();
-        self.to.flush().unwrap();
-    }
-
-    #[track_caller]
-    fn ends_well(mut self) {
-        drop(self.to);
-        let mut rest = String::new();
-        self.from.read_to_string(&mut rest).unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "the other process: {status}: {rest}");
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
@@ -203,7 +118,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut random = u64::from(seed) | 1;
     for round in 0..if is_long() { 200 } else { 25 } {
         let test = "what_was_acknowledged_survives_a_kill_at_any_moment";
-        let mut child = other(test, &db.path(), &[]);
+        let mut child = other(test, &db.path());
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let reader = std::thread::spawn(move || {
             let mut last = BTreeMap::new();
@@ -330,24 +245,11 @@ fn two_processes_that_write_lose_no_update_and_never_find_it_locked() {
     });
     counters.save_all(all).unwrap().wait().unwrap();
     let test = "two_processes_that_write_lose_no_update_and_never_find_it_locked";
-    let mut peer = Peer::new(other(test, &db.path(), &[]));
+    let mut peer = Peer::new(other(test, &db.path()));
     peer.hears("ready");
     peer.tell("go");
     let mut sum = add(&counters);
-    let mut line = String::new();
-    while said(&line).is_none() {
-        line.clear();
-        assert!(
-            peer.from.read_line(&mut line).unwrap() > 0,
-            "it said no sum"
-        );
-    }
-    let theirs: u64 = said(&line)
-        .unwrap()
-        .strip_prefix("added ")
-        .unwrap()
-        .parse()
-        .unwrap();
+    let theirs: u64 = peer.says().strip_prefix("added ").unwrap().parse().unwrap();
     println!("{sum} here, {theirs} there");
     sum += theirs;
     peer.ends_well();
@@ -394,7 +296,7 @@ fn a_read_after_the_commit_of_another_process_sees_it() {
     let store = db.store();
     let counters = store.repository::<Counter>().unwrap();
     let test = "a_read_after_the_commit_of_another_process_sees_it";
-    let mut peer = Peer::new(other(test, &db.path(), &[]));
+    let mut peer = Peer::new(other(test, &db.path()));
     peer.hears("ready");
     let readers = Store::open(db.config().read_only(true)).unwrap();
     let reads = readers.repository::<Counter>().unwrap();
@@ -441,7 +343,7 @@ fn a_process_that_is_killed_with_the_lock_leaves_it_to_the_others() {
     };
     counters.save(counter("a")).unwrap().wait().unwrap();
     let test = "a_process_that_is_killed_with_the_lock_leaves_it_to_the_others";
-    let mut peer = Peer::new(other(test, &db.path(), &[]));
+    let mut peer = Peer::new(other(test, &db.path()));
     peer.hears("begun");
     std::thread::scope(|scope| {
         let save = scope.spawn(|| counters.save(counter("b")).unwrap().wait());
