@@ -342,6 +342,9 @@ impl Progress {
     }
 
     pub(super) fn end(&self, end: End) {
+        // Before anybody can find that it is the end: whoever closed the store and then asks for a
+        // change is told that none will come, and not that there is none yet.
+        self.feed.close();
         {
             let mut state = self.state.lock();
             if state.end == End::Open {
@@ -357,7 +360,6 @@ impl Progress {
         for waiting in &self.leaders {
             waiting.notify_all();
         }
-        self.feed.close();
     }
 }
 
