@@ -47,6 +47,9 @@ struct Mark {
     #[record(unique)]
     of: Option<String>,
     n: u64,
+    /// At run time only: two marks may be one as JSON.
+    #[serde(skip)]
+    live: bool,
 }
 
 fn note(id: &str, n: u64) -> Note {
@@ -58,6 +61,7 @@ fn mark(id: &str, n: u64) -> Mark {
         id: id.into(),
         of: None,
         n,
+        live: false,
     }
 }
 

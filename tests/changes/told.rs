@@ -206,10 +206,11 @@ impl Wake for Look {
     fn wake(self: Arc<Self>) {
         let n = self.notes.get("a").unwrap().map_or(0, |it| it.n);
         let indexed = self.notes.count(Note::N.is(n)).unwrap();
-        let of_mark = self.marks.get("a").unwrap().map_or(0, |it| it.n);
+        let mark = self.marks.get("a").unwrap();
+        let [of_mark, live] = mark.map_or([0, 0], |it| [it.n, u64::from(it.live)]);
         // The sum says which of them were there.
-        self.seen
-            .store(100 * n + 10 * of_mark + indexed, Ordering::SeqCst);
+        let seen = 1000 * live + 100 * n + 10 * of_mark + indexed;
+        self.seen.store(seen, Ordering::SeqCst);
     }
 }
 
@@ -245,6 +246,20 @@ pub(crate) fn what_is_told_is_visible_at_that_moment(scheme: &str) {
         },
         341,
     );
+    // The same as JSON.
+    let live = || Mark {
+        live: true,
+        ..mark("a", 4)
+    };
+    told(
+        &|| {
+            let write = it.store.transaction(|tx| tx.save(live()));
+            write.unwrap().detach();
+        },
+        1341,
+    );
+    told(&|| it.marks.save(mark("a", 4)).unwrap().detach(), 341);
+    told(&|| it.marks.save(live()).unwrap().detach(), 1341);
     told(&|| it.marks.clear().unwrap().detach(), 301);
     told(&|| it.notes.delete("a").unwrap().detach(), 0);
 }
