@@ -9,108 +9,18 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "transactions/setup.rs"]
+mod setup;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder::prelude::*;
-use larder::{AnyRepository, Collection, Error, ErrorKind, Migrations, Query};
+use larder::{Collection, Error, ErrorKind, Migrations, Query};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
-#[record(collection = "sessions")]
-struct Session {
-    #[record(id)]
-    id: String,
-    #[record(unique)]
-    channel: String,
-    #[record(index)]
-    tags: Vec<String>,
-    turns: u32,
-    #[serde(skip)]
-    live: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
-#[record(collection = "gates")]
-struct Gate {
-    #[record(id)]
-    id: String,
-    #[record(index)]
-    session: String,
-}
-
-fn session(id: &str, channel: &str) -> Session {
-    Session {
-        id: id.into(),
-        channel: channel.into(),
-        tags: vec!["t".into(), channel.into()],
-        turns: 0,
-        live: true,
-    }
-}
-
-fn gate(id: &str, session: &str) -> Gate {
-    Gate {
-        id: id.into(),
-        session: session.into(),
-    }
-}
-
-/// A store of one backend, with both collections open.
-struct Setup {
-    url: String,
-    store: Store,
-    sessions: AnyRepository<Session>,
-    gates: AnyRepository<Gate>,
-    dir: tempfile::TempDir,
-}
-
-impl Setup {
-    fn new(scheme: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = match scheme {
-            "json" => format!("json:{}", dir.path().display()),
-            "sqlite" => format!("sqlite:{}", dir.path().join("data.db").display()),
-            _ => "memory:".to_owned(),
-        };
-        Self::open(url, dir)
-    }
-
-    fn open(url: String, dir: tempfile::TempDir) -> Self {
-        let store = Store::open(&url).unwrap();
-        Self {
-            sessions: store.repository().unwrap(),
-            gates: store.repository().unwrap(),
-            store,
-            url,
-            dir,
-        }
-    }
-
-    /// Closes and opens again; a store in memory stays as it is.
-    fn reopen(self) -> Self {
-        if self.url == "memory:" {
-            return self;
-        }
-        self.store.close().wait().unwrap();
-        Self::open(self.url, self.dir)
-    }
-
-    fn ids(&self) -> (Vec<String>, Vec<String>) {
-        let sessions = self.sessions.find(Query::all()).unwrap();
-        let gates = self.gates.find(Query::all()).unwrap();
-        (
-            sessions.iter().map(|s| s.id.clone()).collect(),
-            gates.iter().map(|g| g.id.clone()).collect(),
-        )
-    }
-
-    fn sequence(&self) -> u64 {
-        self.store.health().applied
-    }
-}
+use setup::{Gate, Session, Setup, gate, session};
 
 macro_rules! on_every_backend {
     ($($name:ident,)*) => {
