@@ -264,15 +264,20 @@ pub(crate) fn what_is_told_is_visible_at_that_moment(scheme: &str) {
     told(&|| it.notes.delete("a").unwrap().detach(), 0);
 }
 
-/// Every write makes the next version of one record or of two.
+/// Every write makes the next version of one record or of two, most of them in a transaction that
+/// goes on for a while: somebody begins to listen in the middle of it.
 fn versions(it: &Setup, stop: &AtomicBool) {
     let mut n = 0;
     while !stop.load(Ordering::SeqCst) {
         n += 1;
-        if n % 3 == 0 {
+        if n % 3 != 0 {
             let write = it.store.transaction(|tx| {
                 tx.save(mark("b", n))?;
-                tx.save(note("a", n))
+                let saved = tx.save(note("a", n));
+                for _ in 0..100 {
+                    std::thread::yield_now();
+                }
+                saved
             });
             write.unwrap().detach();
         } else {
