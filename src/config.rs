@@ -149,6 +149,37 @@ impl StoreConfig {
     }
 
     /// Sets [`on_invalid`](Self::on_invalid).
+    ///
+    /// ```
+    /// use larder::{Action, Collection, Document, OnInvalid, Repository, Store, StoreConfig};
+    /// use serde_json::json;
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # std::fs::write(
+    /// #     dir.path().join("notes.json"),
+    /// #     r#"[{"id":"a","model":7,"tags":["x",null]}]"#,
+    /// # ).unwrap();
+    /// # let url = format!("json:{}", dir.path().display());
+    /// // notes.json: [{"id":"a","model":7,"tags":["x",null]}]
+    /// let config = StoreConfig::new(url).on_invalid(OnInvalid::Repair);
+    /// let store = Store::open(config)?;
+    /// let notes = store.collection(Collection::<Document>::named("notes").schema(json!({
+    ///     "type": "object",
+    ///     "required": ["id"],
+    ///     "properties": {
+    ///         "model": {"type": "string"},
+    ///         "tags": {"items": {"type": "string"}}
+    ///     }
+    /// })))?;
+    /// assert_eq!(notes.get("a")?.unwrap().text(), r#"{"id":"a","tags":["x"]}"#);
+    /// let report = store.load_report();
+    /// let issue = &report.issues()[0];
+    /// assert_eq!(issue.action(), Action::Repaired);
+    /// println!("{issue}"); // .. repaired: /model: removed; /tags/1: item removed
+    /// // The original is kept, to the byte.
+    /// assert_eq!(store.quarantine()?[0].bytes(), br#"{"id":"a","model":7,"tags":["x",null]}"#);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     #[must_use]
     pub fn on_invalid(mut self, on_invalid: OnInvalid) -> Self {
         self.on_invalid = Some(on_invalid);
@@ -163,6 +194,39 @@ impl StoreConfig {
     }
 
     /// Sets [`preserve_unknown`](Self::preserve_unknown).
+    ///
+    /// ```
+    /// use larder::prelude::*;
+    /// use larder::{Collection, Document};
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// /// As an older program knows it.
+    /// #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+    /// #[record(collection = "notes")]
+    /// struct Note {
+    ///     #[record(id)]
+    ///     id: String,
+    ///     turns: u32,
+    /// }
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # std::fs::write(
+    /// #     dir.path().join("notes.json"),
+    /// #     r#"[{"id":"a","cost":1.50,"turns":1}]"#,
+    /// # ).unwrap();
+    /// # let url = format!("json:{}", dir.path().display());
+    /// # let url = url.as_str();
+    /// // A newer one has written: [{"id":"a","cost":1.50,"turns":1}]
+    /// let store = Store::open(url)?;
+    /// store.repository::<Note>()?.update("a", |note| note.turns += 1)?.wait()?;
+    /// store.close().wait()?;
+    ///
+    /// let store = Store::open(url)?;
+    /// let notes = store.collection(Collection::<Document>::named("notes"))?;
+    /// assert_eq!(notes.get("a")?.unwrap().text(), r#"{"id":"a","cost":1.50,"turns":2}"#);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     #[must_use]
     pub fn preserve_unknown(mut self, preserve_unknown: bool) -> Self {
         self.preserve_unknown = Some(preserve_unknown);

@@ -6,6 +6,7 @@
 //! the oldest and learns how many. Reading the queue is `changes.rs`.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -203,6 +204,9 @@ impl Queue {
             waiting.batches.push_back(Arc::clone(batch));
             waiting.changes += count;
         }
+    }
+
+    fn wake(&self) {
         self.news.notify(usize::MAX);
     }
 
@@ -227,7 +231,26 @@ impl Queue {
 
     fn close(&self) {
         self.waiting.lock().closed = true;
-        self.news.notify(usize::MAX);
+        self.wake();
+    }
+}
+
+/// Those who were told of something, to be woken when this is dropped: what is woken may write to the
+/// store at once, on this very thread.
+#[derive(Default)]
+pub(crate) struct Told(RefCell<Vec<Arc<Queue>>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Told").field(&self.0.borrow().len()).finish()
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        for queue in self.0.get_mut() {
+            queue.wake();
+        }
     }
 }
 
@@ -260,8 +283,8 @@ impl Feed {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Tells everybody. Whoever calls this holds the turn.
-    pub(crate) fn publish(&self, sequence: u64, mut changes: Vec<StoreChange>) {
+    /// Tells everybody. Whoever calls this holds the turn; who is told is woken when that has ended.
+    pub(crate) fn publish(&self, sequence: u64, mut changes: Vec<StoreChange>, told: &Told) {
         if changes.is_empty() {
             return;
         }
@@ -269,11 +292,11 @@ impl Feed {
             change.sequence = sequence;
         }
         let batch: Batch = changes.into();
-        // Not under the lock: what is woken may ask for it at once.
         let queues = self.listeners.lock().queues.clone();
-        for queue in queues {
+        for queue in &queues {
             queue.push(&batch);
         }
+        *told.0.borrow_mut() = queues;
     }
 
     /// A queue for somebody who begins to listen. Whoever calls this holds the turn.

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::committer::Progress;
 use crate::error::{Error, ErrorKind, Result};
-use crate::feed::{Feed, StoreChange};
+use crate::feed::{Feed, StoreChange, Told};
 use crate::holder::{Held, Holder};
 use crate::write::Write;
 
@@ -197,6 +197,7 @@ impl Journal {
             journal: self,
             held: None,
             _guard: guard,
+            told: Told::default(),
         })
     }
 
@@ -249,6 +250,8 @@ pub struct Turn<'a> {
     /// Let go before the lock is: fields are dropped in this order.
     held: Option<Held>,
     _guard: MutexGuard<'a, ()>,
+    /// And woken after it.
+    told: Told,
 }
 
 impl Turn<'_> {
@@ -281,7 +284,7 @@ impl Turn<'_> {
         if let Sink::Committer(progress) = &self.journal.sink {
             progress.wrote(sequence);
         }
-        self.journal.feed.publish(sequence, changes);
+        self.journal.feed.publish(sequence, changes, &self.told);
         self.journal.ticket(value, sequence)
     }
 
