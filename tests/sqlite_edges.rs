@@ -12,6 +12,7 @@
     reason = "a test says what is wrong by panicking, and puts files where it needs them"
 )]
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -471,4 +472,49 @@ fn a_transaction_shows_its_run_time_fields_to_nobody_before_its_end() {
     });
     made.unwrap().wait().unwrap();
     all_are(true);
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "bags")]
+struct Bag {
+    #[record(id)]
+    id: String,
+    items: HashSet<u32>,
+}
+
+#[test]
+fn a_set_that_was_read_is_what_is_stored_whatever_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let bags = database(dir.path()).repository::<Bag>().unwrap();
+    let bag = Bag {
+        id: "a".into(),
+        items: (0..20).collect(),
+    };
+    bags.save(bag).unwrap().detach();
+    // It is tried until nobody else has changed the record since it was read.
+    bags.update("a", |bag| bag.items.extend([20]))
+        .unwrap()
+        .detach();
+    let read = bags.get("a").unwrap().unwrap();
+    assert_eq!(read.items, (0..=20).collect());
+    let mut other = Bag::clone(&read);
+    other.items.remove(&0);
+    bags.replace(&read, other.clone()).unwrap().detach();
+    let late = bags.replace(&read, other).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Conflict);
+
+    // A list has an order, and who changes it has changed the record.
+    let lists = Collection::<Value>::named("lists");
+    let lists = database(dir.path()).collection(lists).unwrap();
+    lists
+        .save(json!({"id": "a", "items": [1, 2]}))
+        .unwrap()
+        .detach();
+    let read = lists.get("a").unwrap().unwrap();
+    lists
+        .save(json!({"id": "a", "items": [2, 1]}))
+        .unwrap()
+        .detach();
+    let late = lists.replace(&read, json!({"id": "a"})).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Conflict);
 }

@@ -19,6 +19,7 @@
 //! [`serde_json::Value`] and the bound on [`schemars::JsonSchema`].
 
 mod admission;
+mod alike;
 mod arrival;
 mod changes;
 mod collection;
