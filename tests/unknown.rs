@@ -10,6 +10,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::{HashMap, HashSet};
+
 use larder::prelude::*;
 use larder::{Collection, Document, ErrorKind, Query, StoreConfig};
 use schemars::JsonSchema;
@@ -150,6 +152,9 @@ on_both_backends![
     they_go_with_the_record,
     it_can_be_switched_off,
     a_name_that_is_read_under_another_does_not_come_back,
+    an_old_name_that_says_nothing_is_in_nobodys_way,
+    what_a_variant_knows_it_says_itself,
+    the_order_of_maps_and_sets_hides_nothing,
     what_does_not_go_together_is_refused,
     documents_are_replaced_as_a_whole,
 ];
@@ -290,7 +295,118 @@ fn a_name_that_is_read_under_another_does_not_come_back(it: Setup) {
     assert_eq!(it.document("a"), r#"{"extra":1,"id":"a","name":"x!"}"#);
 }
 
+impl Setup {
+    /// The one record as another program wrote it.
+    fn of(self, document: Value) -> Self {
+        let store = Store::open(self.config()).unwrap();
+        let raw = store
+            .collection(Collection::<Value>::named("sessions"))
+            .unwrap();
+        raw.save(document).unwrap().detach();
+        store.close().wait().unwrap();
+        self
+    }
+}
+
+/// Both were called otherwise once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "sessions")]
+struct Renamed {
+    #[record(id)]
+    id: String,
+    #[serde(default, alias = "label")]
+    name: Option<String>,
+    #[serde(default, alias = "times")]
+    turns: u32,
+}
+
+fn an_old_name_that_says_nothing_is_in_nobodys_way(it: Setup) {
+    let it = it.of(json!({"id": "a", "label": null, "times": 0, "extra": 1}));
+    it.with::<Renamed>(|_, sessions| {
+        sessions
+            .update("a", |s| (s.name, s.turns) = (Some("x".into()), 3))
+            .unwrap()
+            .wait()
+            .unwrap();
+    });
+    let document: Value = serde_json::from_str(&it.document("a")).unwrap();
+    assert_eq!(
+        document,
+        json!({"id": "a", "name": "x", "turns": 3, "extra": 1})
+    );
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "sessions")]
+struct Step {
+    #[record(id)]
+    id: String,
+    work: Work,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+enum Work {
+    Idle,
+    Busy {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<String>,
+    },
+}
+
+fn what_a_variant_knows_it_says_itself(it: Setup) {
+    let it = it.of(json!({"id": "a", "work": {"kind": "Idle", "with": "x", "extra": 1}}));
+    let busy = Step {
+        id: "a".into(),
+        work: Work::Busy { with: None },
+    };
+    it.with::<Step>(|_, sessions| {
+        assert_eq!(sessions.get("a").unwrap().unwrap().work, Work::Idle);
+        sessions.save(busy.clone()).unwrap().wait().unwrap();
+        assert_eq!(*sessions.get("a").unwrap().unwrap(), busy);
+    });
+    it.with::<Step>(|_, sessions| {
+        assert_eq!(*sessions.get("a").unwrap().unwrap(), busy);
+    });
+    let document: Value = serde_json::from_str(&it.document("a")).unwrap();
+    assert_eq!(document["work"], json!({"kind": "Busy", "extra": 1}));
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "sessions")]
+struct Unordered {
+    #[record(id)]
+    id: String,
+    counts: HashMap<String, u32>,
+    names: HashSet<String>,
+}
+
+fn the_order_of_maps_and_sets_hides_nothing(it: Setup) {
+    let names: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
+    let counts: HashMap<&String, usize> = names.iter().zip(0..).collect();
+    let it = it.of(json!({"id": "a", "counts": counts, "names": names, "extra": 1}));
+    it.with::<Unordered>(|_, sessions| {
+        for _ in 0..2 {
+            sessions
+                .update("a", |s| *s.counts.entry("n0".into()).or_default() += 1)
+                .unwrap()
+                .wait()
+                .unwrap();
+        }
+    });
+    let document: Value = serde_json::from_str(&it.document("a")).unwrap();
+    assert_eq!(
+        (&document["extra"], &document["counts"]["n0"]),
+        (&json!(1), &json!(2))
+    );
+}
+
 fn what_does_not_go_together_is_refused(it: Setup) {
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Part {
+        id: String,
+        kind: String,
+    }
     let schema = json!({
         "type": "object",
         "properties": {"id": {"type": "string"}, "kind": {"type": "string"}},
@@ -298,11 +414,6 @@ fn what_does_not_go_together_is_refused(it: Setup) {
         "if": {"properties": {"kind": {"const": "plain"}}},
         "then": {"properties": {"detail": false}}
     });
-    #[derive(Clone, Debug, Serialize, Deserialize)]
-    struct Part {
-        id: String,
-        kind: String,
-    }
     let store = Store::open(it.config()).unwrap();
     let all = Collection::<Value>::named("sessions").schema(schema.clone());
     let raw = store.collection(all).unwrap();

@@ -7,6 +7,7 @@
 use larder_schema::{Extra, Tree};
 
 use crate::admission::{Admission, Admitted, Rejection};
+use crate::alike::same_items;
 use crate::encode::encode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Data;
@@ -67,7 +68,7 @@ impl<T: Data> Admission<T> {
         admitted: &Admitted<T>,
         text: &str,
     ) -> Result<(String, Option<Extra>)> {
-        let text = extra.put_back(text, &encode(before)?);
+        let known = encode(before)?;
         let refuse = |rejection: Rejection| {
             Error::new(
                 ErrorKind::Invalid,
@@ -77,8 +78,25 @@ impl<T: Data> Admission<T> {
             .with_id(&*admitted.id)
             .with_violations(rejection.violations)
         };
-        let read = self.read(&text).map_err(refuse)?;
-        Ok((text, read.unknown))
+        let all = extra.put_back(text, &known);
+        let read = self.read(&all).map_err(refuse)?;
+        if is_written_as(&*read.record, text) {
+            return Ok((all, read.unknown));
+        }
+        // Some of it is known to the record that it is now, such as another variant, which says itself
+        // whether it has it.
+        let mut rest = extra.clone();
+        for place in extra.places() {
+            let mut alone = extra.clone();
+            alone.retain(|other| *other == place);
+            let with = serde_json::from_str::<T>(&alone.put_back(text, &known));
+            if !with.is_ok_and(|record| is_written_as(&record, text)) {
+                rest.retain(|other| *other != place);
+            }
+        }
+        let some = rest.put_back(text, &known);
+        let read = self.read(&some).map_err(refuse)?;
+        Ok((some, read.unknown))
     }
 }
 
@@ -86,11 +104,14 @@ impl<T: Data> Admission<T> {
 fn unknown<T: Data>(stored: &str, record: &T) -> Option<Extra> {
     let known = encode(record).ok()?;
     let mut extra = Extra::between(stored, &known)?;
+    // It is read as nothing where it stands, and so it is beside what the type writes: a name that is
+    // read as another one would be there twice.
     let is_needless = |extra: &Extra| {
-        serde_json::from_str::<T>(&extra.without(stored))
-            .ok()
-            .and_then(|record| encode(&record).ok())
-            .is_some_and(|text| text == known)
+        [extra.without(stored), extra.put_back(&known, &known)]
+            .iter()
+            .all(|text| {
+                serde_json::from_str::<T>(text).is_ok_and(|record| is_written_as(&record, &known))
+            })
     };
     if is_needless(&extra) {
         return Some(extra);
@@ -107,4 +128,10 @@ fn unknown<T: Data>(stored: &str, record: &T) -> Option<Extra> {
     }
     extra.retain(|place| needless.contains(place));
     (!extra.is_empty()).then_some(extra)
+}
+
+/// Whether a record is written as this text, but for the order of what has none: a map or a set that
+/// was read anew may have another.
+fn is_written_as<T: Data>(record: &T, text: &str) -> bool {
+    encode(record).is_ok_and(|written| written == text || same_items(&written, text))
 }
