@@ -17,8 +17,8 @@ use std::path::PathBuf;
 
 use larder::prelude::*;
 use larder::{
-    Action, Collection, Document, ErrorKind, IssueKind, MigrationError, Migrations, OnInvalid,
-    OnNewer, Query,
+    Action, Collection, Document, ErrorKind, Issue, IssueKind, MigrationError, Migrations,
+    OnInvalid, OnNewer, Quarantined, Query,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,7 @@ on_both_backends![
     a_failing_record_refuses_the_open_where_so_configured,
     newer_data_is_refused_and_not_touched,
     newer_data_opens_for_reading_where_so_configured,
+    what_newer_data_refuses_has_a_quarantine,
     without_migrations_older_data_is_taken_as_it_is,
     what_is_not_valid_after_a_migration_is_in_quarantine_as_it_was,
     a_migration_that_changes_the_id_is_refused,
@@ -304,6 +305,32 @@ fn newer_data_opens_for_reading_where_so_configured(it: Setup) {
             .unwrap()
             .is_some()
     );
+}
+
+fn what_newer_data_refuses_has_a_quarantine(it: Setup) {
+    let it = it.of_first();
+    let newer = |store: &Store| {
+        let all = Collection::<Value>::named("sessions").with_version(5);
+        let sessions = store.collection(all).unwrap();
+        sessions.save(json!({"id": "d"})).unwrap().wait().unwrap();
+    };
+    let store = it.open();
+    newer(&store);
+    store.close().wait().unwrap();
+    let before = it.documents();
+    let config = it.config().on_newer(OnNewer::ReadOnly);
+    let store = Store::open(config).unwrap();
+    let sessions = store.repository::<First>().unwrap();
+    let known = store.quarantine().unwrap().len();
+    let issue = Issue::new("sessions", IssueKind::Schema, Action::Dropped, "refused");
+    let entry = Quarantined::new(issue, b"{\"offered\":true}");
+    store.reject(vec![entry]).unwrap().wait().unwrap();
+    assert_eq!(store.quarantine().unwrap().len(), known + 1);
+    drop(sessions);
+    store.close().wait().unwrap();
+    assert_eq!(it.documents(), before);
+    let kept = it.open().quarantine().unwrap();
+    assert!(kept.iter().any(|it| it.bytes() == b"{\"offered\":true}"));
 }
 
 fn without_migrations_older_data_is_taken_as_it_is(it: Setup) {

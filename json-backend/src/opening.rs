@@ -12,6 +12,7 @@ use crate::age::Age;
 use crate::definition;
 use crate::error::JsonError;
 use crate::files::Files;
+use crate::image::Image;
 use crate::load::load;
 use crate::names::Names;
 use crate::recover;
@@ -57,9 +58,25 @@ impl Shared {
         let report = Arc::clone(table.report());
         match &self.access {
             Access::Read(access) => access.rejected.lock().extend(found.quarantine),
-            // Never rewritten: nobody flushes it.
-            Access::Write { .. } if matches!(found.age, Age::Newer(_)) => {
+            Access::Write { medium, .. } if matches!(found.age, Age::Newer(_)) => {
                 self.newer.lock().extend(found.quarantine);
+                // Its records are never rewritten, so nothing is ever dirty. But what is offered and
+                // refused has a quarantine to go to.
+                medium.add(Files {
+                    names,
+                    collection: name,
+                    version,
+                    image: Image::empty(),
+                    identity: found.identity,
+                    dirty: false,
+                    definition: None,
+                    definition_with_records: false,
+                    odd_definition: None,
+                    warned_at: 0,
+                    quarantine: Vec::new(),
+                    original: None,
+                    backup: None,
+                });
             }
             Access::Write { medium, .. } => {
                 let definition = admission.definition();
