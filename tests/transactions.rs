@@ -35,6 +35,7 @@ on_every_backend![
     it_sees_what_it_wrote,
     queries_see_what_it_wrote,
     others_see_nothing_before_its_end,
+    a_record_that_reads_the_store_when_it_goes_is_let_go,
     a_refused_verb_changes_nothing_and_the_rest_stays,
     a_panic_takes_everything_back,
     a_nested_one_is_an_error,
@@ -168,6 +169,54 @@ fn others_see_nothing_before_its_end(it: Setup) {
     assert!(it.sessions.get("s").unwrap().is_some());
 }
 
+/// Looks at the store when it goes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Record)]
+#[record(collection = "lasts")]
+struct Last {
+    #[record(id)]
+    id: String,
+    #[serde(skip)]
+    looks: Option<Looks>,
+}
+
+#[derive(Clone)]
+struct Looks(Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Looks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Looks")
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn a_record_that_reads_the_store_when_it_goes_is_let_go(it: Setup) {
+    let lasts = it.store.repository::<Last>().unwrap();
+    let there = lasts.clone();
+    let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        let _ = there.get("b");
+    });
+    let last = |id: &str| Last {
+        id: id.into(),
+        looks: Some(Looks(Arc::clone(&look))),
+    };
+    for id in ["a", "b", "c"] {
+        let saved = lasts.save(last(id)).unwrap().wait().unwrap();
+        assert!(saved.looks.is_some());
+    }
+    let write = it.store.transaction(|tx| {
+        tx.save(last("a"))?;
+        tx.delete::<Last>("b").map(drop)
+    });
+    write.unwrap().detach();
+    let write = it.store.transaction(|tx| tx.of::<Last>()?.clear());
+    assert_eq!(write.unwrap().wait().unwrap(), 2);
+}
+
 fn a_refused_verb_changes_nothing_and_the_rest_stays(it: Setup) {
     it.sessions.save(session("s", "c")).unwrap().detach();
     it.store
@@ -235,7 +284,7 @@ fn a_nested_one_is_an_error(it: Setup) {
 }
 
 /// So often is looked while another thread comes to where it has to wait.
-const LOOKS: usize = 2000;
+const LOOKS: usize = 500;
 
 fn a_nested_write_does_not_join_others_who_wait(it: Setup) {
     let started = AtomicBool::new(false);

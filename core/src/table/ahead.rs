@@ -85,6 +85,15 @@ pub(super) struct Ahead<T> {
     pub(super) holders: Holders,
     pub(super) steps: Vec<Step<T>>,
     pub(super) undo: Vec<Undo<T>>,
+    /// What was there before the steps were done. To let go of a record may run code of its type, so
+    /// that is not done while the rows are locked.
+    gone: Gone<T>,
+}
+
+/// Rows that are not there any more.
+struct Gone<T> {
+    rows: Vec<Row<T>>,
+    states: Vec<State<T>>,
 }
 
 impl<T> Default for Ahead<T> {
@@ -95,6 +104,10 @@ impl<T> Default for Ahead<T> {
             holders: Holders::new(),
             steps: Vec::new(),
             undo: Vec::new(),
+            gone: Gone {
+                rows: Vec::new(),
+                states: Vec::new(),
+            },
         }
     }
 }
@@ -184,15 +197,18 @@ impl<T> Ahead<T> {
             .collect()
     }
 
-    /// Does the steps. Runs no user code and cannot fail: rows are locked for writing.
+    /// Does the steps. Runs no user code and cannot fail: rows are locked for writing. What was there
+    /// goes with this.
     pub(super) fn execute(&mut self, state: &mut State<T>) {
+        let Gone { rows, states } = &mut self.gone;
         for step in self.steps.drain(..) {
             match step {
-                Step::Put { row, new, old, .. } => state.put(row, new, &old),
-                Step::Delete { id, old } => {
-                    state.remove(&id, &old);
+                Step::Put { row, new, old, .. } => rows.extend(state.put(row, new, &old)),
+                Step::Delete { id, old } => rows.extend(state.remove(&id, &old)),
+                Step::Clear => {
+                    let empty = State::new(state.indexes.len());
+                    states.push(std::mem::replace(state, empty));
                 }
-                Step::Clear => *state = State::new(state.indexes.len()),
             }
         }
     }

@@ -189,5 +189,9 @@ pub fn transact_tables(
         }
     }
     let changes = session.changes.map(RefCell::into_inner);
-    Ok(turn.add((), entries, changes.unwrap_or_default()))
+    let write = turn.add((), entries, changes.unwrap_or_default());
+    // What was there goes with the stages, and nobody waits for that.
+    drop(turn);
+    drop(stages);
+    Ok(write)
 }

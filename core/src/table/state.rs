@@ -175,8 +175,13 @@ impl<T> State<T> {
         self.row(slot).filter(|row| &*row.id != id)
     }
 
-    /// Puts a row in the place of what was there, whose keys are `old`.
-    pub(super) fn put(&mut self, new_row: Row<T>, new: Vec<Vec<Key>>, old: &[Vec<Key>]) {
+    /// Puts a row in the place of what was there, whose keys are `old`, and gives that.
+    pub(super) fn put(
+        &mut self,
+        new_row: Row<T>,
+        new: Vec<Vec<Key>>,
+        old: &[Vec<Key>],
+    ) -> Option<Row<T>> {
         let id = &Arc::clone(&new_row.id);
         let slot = if let Some(slot) = self.by_id.get(id) {
             *slot
@@ -189,9 +194,8 @@ impl<T> State<T> {
             self.by_id.insert(Arc::clone(id), slot);
             slot
         };
-        if let Some(row) = self.rows.get_mut(slot as usize) {
-            *row = Some(new_row);
-        }
+        let place = self.rows.get_mut(slot as usize);
+        let gone = place.and_then(|row| row.replace(new_row));
         for (position, keys) in new.into_iter().enumerate() {
             let Some(entries) = self.indexes.get_mut(position) else {
                 continue;
@@ -213,17 +217,18 @@ impl<T> State<T> {
                     .or_insert(Postings::One(slot));
             }
         }
+        gone
     }
 
-    /// Removes the record with this id, whose keys are `old`.
-    pub(super) fn remove(&mut self, id: &str, old: &[Vec<Key>]) -> Option<Arc<T>> {
+    /// Removes the row with this id, whose keys are `old`, and gives it.
+    pub(super) fn remove(&mut self, id: &str, old: &[Vec<Key>]) -> Option<Row<T>> {
         let slot = self.by_id.remove(id)?;
         for (entries, keys) in self.indexes.iter_mut().zip(old) {
             remove_keys(entries, keys.iter(), id, slot);
         }
         let row = self.rows.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
-        Some(row.record)
+        Some(row)
     }
 }
 
