@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder::prelude::*;
-use larder::{Collection, Error, ErrorKind, Migrations, Query};
+use larder::{Collection, Condition, Error, ErrorKind, Migrations, Query, Target, Test};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +36,7 @@ on_every_backend![
     queries_see_what_it_wrote,
     others_see_nothing_before_its_end,
     a_record_that_reads_the_store_when_it_goes_is_let_go,
+    errors_name_the_collection,
     a_refused_verb_changes_nothing_and_the_rest_stays,
     a_panic_takes_everything_back,
     a_nested_one_is_an_error,
@@ -215,6 +216,24 @@ fn a_record_that_reads_the_store_when_it_goes_is_let_go(it: Setup) {
     write.unwrap().detach();
     let write = it.store.transaction(|tx| tx.of::<Last>()?.clear());
     assert_eq!(write.unwrap().wait().unwrap(), 2);
+}
+
+fn errors_name_the_collection(it: Setup) {
+    let query =
+        || Query::<Session>::from(Condition::new(Target::Index("none".into()), Test::IsNone));
+    it.store
+        .transaction(|tx| {
+            for refused in [
+                tx.find(query()).map(drop),
+                tx.count(query()).map(drop),
+                tx.insert(session("", "c")).map(drop),
+            ] {
+                assert_eq!(refused.unwrap_err().collection(), Some("sessions"));
+            }
+            Ok(())
+        })
+        .unwrap()
+        .detach();
 }
 
 fn a_refused_verb_changes_nothing_and_the_rest_stays(it: Setup) {

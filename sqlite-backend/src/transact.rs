@@ -198,6 +198,12 @@ impl<T: Data> RowsPart<T> {
         Ok(stage)
     }
 
+    /// Looks up the names of a query.
+    fn resolve<'q>(&'q self, query: &'q Query<T>) -> Result<Resolved<'q, T>> {
+        Resolved::new(&self.0.admission, query)
+            .map_err(|error| error.with_collection(&*self.0.name))
+    }
+
     fn read<R>(
         &self,
         session: &dyn Any,
@@ -347,7 +353,7 @@ impl<T: Data> Part<T> for RowsPart<T> {
     }
 
     fn query(&self, session: &dyn Any, query: &Query<T>) -> Result<Vec<Arc<T>>> {
-        let resolved = Resolved::new(&self.0.admission, query)?;
+        let resolved = self.resolve(query)?;
         let from_memory = |table: &Table<T>| table.query(query);
         self.read(session, from_memory, |connection, shape| {
             select(
@@ -361,7 +367,7 @@ impl<T: Data> Part<T> for RowsPart<T> {
     }
 
     fn count(&self, session: &dyn Any, query: &Query<T>) -> Result<u64> {
-        let resolved = Resolved::new(&self.0.admission, query)?;
+        let resolved = self.resolve(query)?;
         let from_memory = |table: &Table<T>| table.count(query);
         self.read(session, from_memory, |connection, shape| {
             count(
