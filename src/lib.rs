@@ -23,9 +23,9 @@ pub use larder_core::{
     IndexDef, IndexDefinition, Issue, IssueKind, Key, KeyArg, KeyError, Keys, LeadingKeyArg, Live,
     LoadReport, Lookup, MAX_ID_BYTES, MemoryRepository, MemoryStore, Migrated, MigrationError,
     Migrations, OnExternalChange, OnInvalid, OnNewer, Op, Options, Order, Outcome, Page, Plan,
-    Pointer, Position, Quarantined, Query, Record, Repository, RepositoryExt, Result, Retention,
-    Scope, StoreChange, StoreChanges, StoreStats, Target, Test, TimeField, Transaction,
-    UniqueIndex, UnixMillis, Violation, Whole, Write,
+    Pointer, Position, Quarantined, Query, Record, Repair, RepairKind, Repository, RepositoryExt,
+    Result, Retention, Scope, StoreChange, StoreChanges, StoreStats, Target, Test, TimeField,
+    Transaction, UniqueIndex, UnixMillis, Violation, Whole, Write,
 };
 pub use larder_derive::Record;
 pub use larder_json::{Damaged, FileRecord, JsonRepository, JsonStore, RecordFile};

@@ -3,7 +3,7 @@
 //! Owns [`BackendKind`], and that the place is said exactly once. The rules of URLs are `url.rs`.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,29 @@ fn text(path: &Path) -> Result<&str> {
 }
 
 impl StoreConfig {
+    /// Which backend is named, and where: the directory of JSON files or the database file, as they are
+    /// opened (`%`-escapes of a URL are decoded); `None` for the memory. Nothing is opened or looked at.
+    ///
+    /// ```
+    /// use larder::{BackendKind, StoreConfig};
+    ///
+    /// let (backend, path) = StoreConfig::new("json:./data?debounce=0s").place()?;
+    /// assert_eq!(backend, BackendKind::Json);
+    /// assert_eq!(path.as_deref(), Some(std::path::Path::new("./data")));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if no store is named, or two, or what is named is no place of a store.
+    pub fn place(&self) -> Result<(BackendKind, Option<PathBuf>)> {
+        Ok(match self.location()?.place {
+            Place::Memory => (BackendKind::Memory, None),
+            Place::Json(dir) => (BackendKind::Json, Some(dir.into())),
+            Place::Sqlite(file) => (BackendKind::Sqlite, Some(file.into())),
+        })
+    }
+
     /// The place, and the options that stand in the URL.
     pub(crate) fn location(&self) -> Result<StoreUrl> {
         let path = self.path.as_deref();

@@ -342,6 +342,38 @@ impl Store {
         self.backend().verify(collection)
     }
 
+    /// A number that is another one after anybody, in whatever process, has committed a change. Ask it
+    /// before reading: while it stays the same, what was read is what is there. `None` where it cannot
+    /// be told: nobody else can write to a store in memory or of JSON files while it is open, and what
+    /// this program writes is in [`changes`](Self::changes).
+    ///
+    /// Compare it with what this same store said before, and only for equality; it is no count, and
+    /// it means nothing to another store or after opening again. It may differ although nothing was
+    /// changed. Asking reads no record.
+    ///
+    /// ```
+    /// use larder::prelude::*;
+    /// use larder::{Collection, Document};
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let url = format!("sqlite:{}", dir.path().join("data.db").display());
+    /// # let url = url.as_str();
+    /// let (store, other) = (Store::open(url)?, Store::open(url)?);
+    /// let notes = other.collection(Collection::<Document>::named("notes"))?;
+    /// let before = store.revision()?;
+    /// assert_eq!(store.revision()?, before);
+    /// notes.save(Document::parse(r#"{"id":"a"}"#)?)?.wait()?;
+    /// assert_ne!(store.revision()?, before);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`], [`ErrorKind::Closed`].
+    pub fn revision(&self) -> Result<Option<u64>> {
+        self.backend().revision()
+    }
+
     /// Copies the store as it is at this moment, with all its collections, into a new file, if others
     /// may change it while it is read: a database. `false` if nobody can, and nothing was copied: a
     /// directory of JSON files is locked while it is open. The copy is not synced.

@@ -375,6 +375,17 @@ fn what_is_not_valid_after_a_migration_is_in_quarantine_as_it_was(it: Setup) {
     let report = sessions.load_report();
     assert_eq!((report.dropped(), report.repaired()), (2, 1));
     assert_eq!(report.count_of(IssueKind::Migration), 2);
+    // Step by step, for programs; it is kept with the original.
+    let entries = store.quarantine().unwrap();
+    let kept = entries.iter().map(larder::Quarantined::issue);
+    for issue in report.issues().iter().chain(kept) {
+        let repairs: Vec<String> = issue.repairs().iter().map(ToString::to_string).collect();
+        let wanted: &[&str] = match issue.id() {
+            Some("a") => &["/note: removed"],
+            _ => &[],
+        };
+        assert_eq!(repairs, wanted, "{issue}");
+    }
     let mut bytes: Vec<String> = store
         .quarantine()
         .unwrap()

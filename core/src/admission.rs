@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use larder_schema::{Extra, Pointer, Tree, Validator, Violation};
+use larder_schema::{Extra, Pointer, Repair, Tree, Validator, Violation};
 
 use crate::arrival::Policy;
 use crate::collection::{Collection, Prepared};
@@ -46,6 +46,8 @@ pub struct Rejection {
     pub message: Cow<'static, str>,
     /// The reasons, with their paths.
     pub violations: Vec<Violation>,
+    /// Of a record that was mended: what was done to it.
+    pub repairs: Box<[Repair]>,
     /// Line and column within the text, for a syntax error.
     pub place: Option<(usize, usize)>,
 }
@@ -57,6 +59,7 @@ impl Rejection {
             id: None,
             message: message.into(),
             violations: Vec::new(),
+            repairs: Box::default(),
             place: None,
         }
     }

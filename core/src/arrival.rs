@@ -160,6 +160,7 @@ impl<T: Data> Admission<T> {
         let admitted = self.read(repaired.text()).ok()?;
         let mended = Rejection {
             message: Cow::Owned(format!("repaired: {}", steps.join("; "))),
+            repairs: repaired.steps().into(),
             ..wrong.clone()
         };
         Some((admitted, repaired.into_text(), mended))

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use larder_schema::Violation;
+use larder_schema::{Repair, Violation};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
@@ -177,6 +177,8 @@ pub struct Issue {
     message: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Violation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<Repair>,
 }
 
 impl Issue {
@@ -195,6 +197,7 @@ impl Issue {
             id: None,
             message: message.into(),
             violations: Vec::new(),
+            repairs: Vec::new(),
         }
     }
 
@@ -241,6 +244,13 @@ impl Issue {
         self
     }
 
+    /// Adds what was done to the record so that it is valid.
+    #[must_use]
+    pub fn with_repairs(mut self, repairs: impl Into<Vec<Repair>>) -> Self {
+        self.repairs = repairs.into();
+        self
+    }
+
     /// The collection.
     #[must_use]
     pub fn collection(&self) -> &str {
@@ -281,6 +291,13 @@ impl Issue {
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// What was done to a record that was mended, step by step; the message says the same in words.
+    /// Empty for every other.
+    #[must_use]
+    pub fn repairs(&self) -> &[Repair] {
+        &self.repairs
     }
 
     /// Whether the record left the view.

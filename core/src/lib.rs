@@ -101,7 +101,7 @@ pub use time_field::{TimeField, UnixMillis};
 pub use transaction::{Scope, Transaction};
 pub use write::Write;
 
-pub use larder_schema::{MigrationError, Migrations, Pointer, Violation};
+pub use larder_schema::{MigrationError, Migrations, Pointer, Repair, RepairKind, Violation};
 
 /// What a backend is made of.
 ///

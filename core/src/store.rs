@@ -110,6 +110,15 @@ pub trait Backend: Debug + Send + Sync {
     /// [`Io`](crate::ErrorKind::Io).
     fn verify(&self, collection: &str) -> Result<LoadReport>;
 
+    /// A number that is another one after anybody, in whatever process, has committed a change; `None`
+    /// where that cannot be told. It is cheap to ask, and means nothing but equal or not equal to what
+    /// this same store said before. It may differ although nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io), [`Closed`](crate::ErrorKind::Closed).
+    fn revision(&self) -> Result<Option<u64>>;
+
     /// Copies the store as it is at this moment, with all its collections, into a new file, if others
     /// may change it while it is read; `false` if nobody can, and nothing was copied. The copy is
     /// not synced.

@@ -279,6 +279,7 @@ impl Finder<'_> {
             .issue(rejection.kind, action, rejection.message)
             .with_id(rejection.id)
             .with_violations(rejection.violations)
+            .with_repairs(rejection.repairs)
             .at(self.place(span, rejection.place));
         self.dropped(issue, record);
     }

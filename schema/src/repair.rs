@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{patient::Patient, pointer::Pointer, tree::Tree, validator::Validator};
 
 /// A record that is valid again, and what was done to it.
@@ -45,7 +47,7 @@ impl fmt::Debug for Repaired {
 /// One change that was made to a record: where and what. It never holds a value of the record.
 ///
 /// It is shown as `/model: removed`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
     path: Pointer,
     what: RepairKind,
@@ -72,7 +74,8 @@ impl fmt::Display for Repair {
 }
 
 /// What was done at one place of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RepairKind {
     /// A property that was wrong, and that the record need not have, is gone.

@@ -301,6 +301,7 @@ impl<T: Data> Adoption<'_, T> {
         Issue::new(&self.shape.collection, rejection.kind, action, message)
             .with_id(rejection.id.or_else(|| known(id)))
             .with_violations(rejection.violations)
+            .with_repairs(rejection.repairs)
             .at(place)
     }
 

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use crate::combine::Queue;
 use crate::connection::{Role, open};
 use crate::error::SqliteError;
+use crate::mirror::data_version;
 
 /// So many idle connections are kept for readers; more are opened while more read at once.
 const KEPT_READERS: usize = 8;
@@ -27,6 +28,16 @@ pub(crate) struct Database {
     writer: Arc<Mutex<Option<Connection>>>,
     pool: Mutex<Pool>,
     queue: Queue,
+    /// Never one of the pool: each connection counts for itself.
+    observer: Mutex<Observer>,
+}
+
+/// The connection that is asked whether somebody committed, and never another while the store is open:
+/// what two of them say cannot be compared.
+#[derive(Default)]
+struct Observer {
+    connection: Option<Connection>,
+    closed: bool,
 }
 
 #[derive(Default)]
@@ -52,6 +63,7 @@ impl Database {
             writer: Arc::new(Mutex::new(Some(writer))),
             pool: Mutex::default(),
             queue: Queue::default(),
+            observer: Mutex::default(),
         }
     }
 
@@ -67,6 +79,7 @@ impl Database {
             writer: Arc::default(),
             pool: Mutex::new(pool),
             queue: Queue::default(),
+            observer: Mutex::default(),
         }
     }
 
@@ -160,6 +173,20 @@ impl Database {
         Ok(u64::try_from(frames).unwrap_or(0))
     }
 
+    /// A number that is another one after any other connection has committed, whosever it is.
+    pub(crate) fn revision(&self) -> Result<u64> {
+        let mut observer = self.observer.lock();
+        if observer.closed {
+            return Err(closed());
+        }
+        let connection = match observer.connection.take() {
+            Some(connection) => connection,
+            None => open(&self.path, self.readers)?,
+        };
+        let version = data_version(observer.connection.insert(connection))?;
+        Ok(version.cast_unsigned())
+    }
+
     /// Whether there is a connection that writes.
     pub(crate) fn is_writable(&self) -> bool {
         self.readers == Role::Reader
@@ -173,6 +200,12 @@ impl Database {
             std::mem::take(&mut pool.idle)
         };
         drop(idle);
+        let observer = {
+            let mut observer = self.observer.lock();
+            observer.closed = true;
+            observer.connection.take()
+        };
+        drop(observer);
         // Last, so that it is the writer that moves the log into the database.
         let writer = self.writer.lock().take();
         if let Some(writer) = writer

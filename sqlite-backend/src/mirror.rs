@@ -235,7 +235,8 @@ impl Reading<'_> {
         let issue = Issue::new(self.name, rejection.kind, action, rejection.message)
             .at(self.place())
             .with_id(rejection.id.or_else(|| known(id)))
-            .with_violations(rejection.violations);
+            .with_violations(rejection.violations)
+            .with_repairs(rejection.repairs);
         self.drop(issue, doc);
     }
 

@@ -404,6 +404,11 @@ impl Backend for SqliteStore {
         open.verify()
     }
 
+    fn revision(&self) -> Result<Option<u64>> {
+        self.shared.check_open()?;
+        self.shared.database.revision().map(Some)
+    }
+
     fn snapshot(&self, file: &Path) -> Result<bool> {
         let name = file.to_str().ok_or_else(|| {
             Error::new(ErrorKind::Config, "the name of the copy is not UTF-8").with_path(file)
