@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Find(FindArgs),
     /// Validates every record and every index of a store; writes nothing
     #[command(long_about = help::CHECK, after_long_help = help::CHECK_AFTER)]
-    Check(StoreArgs),
+    Check(CheckArgs),
     /// Copies a store into another, on the same backend or another one, and verifies the copy
     #[command(long_about = help::COPY, after_long_help = help::COPY_AFTER)]
     Copy(CopyArgs),
@@ -72,6 +72,16 @@ pub(crate) struct StoreArgs {
     /// Store URL (json:./data, sqlite:./data.db), or a configuration file
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) at: StoreArgs,
+
+    /// Tells instead what a store that repairs would do to each record, and does none of it
+    #[arg(long)]
+    pub(crate) repair_plan: bool,
 }
 
 /// A collection of a store.
@@ -335,6 +345,10 @@ pub(crate) struct QuarantineRestoreArgs {
     /// Takes the place of a record that has the same id
     #[arg(long)]
     pub(crate) replace: bool,
+
+    /// With --file: the mended record may have another id than the rejected one
+    #[arg(long, requires = "file")]
+    pub(crate) other_id: bool,
 }
 
 #[derive(Debug, Args)]

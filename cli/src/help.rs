@@ -151,14 +151,23 @@ pub(crate) const CHECK: &str = "\
 Validates every record of every collection against its definition, compares every index with the \
 records, and counts what is in quarantine. It only reads.
 
-Records in quarantine are no problem of the store: they were dealt with.";
+Records in quarantine are no problem of the store: they were dealt with.
+
+With --repair-plan it tells instead what a program would do that opens the store with on_invalid = \
+\"repair\", and does none of it: which records would be repaired and how (the paths that would be \
+removed or get the default of the schema, never a value), and which cannot be repaired and would be \
+dropped. Every record is looked at, also those of a database that are known to be good. Where a \
+program repairs or drops a record it keeps the original in quarantine. What is in quarantine already \
+is not repaired; `larder quarantine restore` puts it back.";
 
 pub(crate) const CHECK_AFTER: &str = "\
 Exit status: 0 if all is well, 1 if anything is wrong, 2 if it could not run.
 
 Examples:
   larder check json:./data
-  larder check larder.toml --json | jq '.collections[].issues'";
+  larder check larder.toml --json | jq '.collections[].issues'
+  larder check json:./data --repair-plan
+  larder check json:./data --repair-plan --json | jq '.collections[].repaired[] | {id, repairs}'";
 
 pub(crate) const COPY: &str = "\
 Copies a store into another: all collections with their definitions, all records to the letter, and \
@@ -260,10 +269,26 @@ Exit status: 0; 1 if there is no such entry; 2 if it could not run.";
 
 pub(crate) const QUARANTINE_RESTORE: &str = "\
 Puts rejected records back, as they are or mended (--file), and removes them from quarantine once \
-that is durable. They are checked like any other record: what is refused stays in quarantine. A \
-record whose id is there already is refused unless --replace is given.
+that is durable. They are checked like any other record: what is refused stays in quarantine.
 
-Exit status: 0; 1 if one was refused or is not there; 2 if it could not run.";
+As it is a record can come back once its schema was changed, or what had its id or its unique key is \
+gone. To mend one, write it to a file, edit that, and give it to --file (or to standard input, with \
+--file -). It must have the id of the rejected one, so that no record is purged for another; if it is \
+to have a new one, say --other-id.
+
+A record whose id is there already is refused. So it is with one that on_invalid = \"repair\" has \
+repaired: the repaired one is in the collection, and its original in quarantine. Compare the two with \
+`larder get` and `larder quarantine show`; then either --replace puts the restored one in the place of \
+the other, which is then gone, or `larder quarantine purge` forgets the entry.
+
+Exit status: 0; 1 if one was refused or is not there; 2 if it could not run.
+
+Examples:
+  larder quarantine restore json:./data 3f9a
+  larder quarantine show json:./data 3f9a > record.json && $EDITOR record.json
+  larder quarantine restore json:./data 3f9a --file record.json
+  larder quarantine show json:./data 3f9a | jq '.cost = 0' | \\
+      larder quarantine restore json:./data 3f9a --file - --replace";
 
 pub(crate) const QUARANTINE_PURGE: &str = "\
 Forgets rejected records for good. On a terminal it asks first, unless --yes is given.

@@ -101,6 +101,7 @@ impl Place {
     pub(crate) fn on_invalid(&self) -> OnInvalid {
         match self.url_option("on_invalid") {
             Some("reject") => OnInvalid::Reject,
+            Some("repair") => OnInvalid::Repair,
             Some(_) => OnInvalid::Drop,
             None => self.config.on_invalid.unwrap_or_default(),
         }

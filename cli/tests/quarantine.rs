@@ -196,3 +196,135 @@ fn purged_is_gone() {
     let ran = case.run(&["quarantine", "purge", STORE, "--all"]).ended(0);
     assert!(ran.stderr.contains("0 records purged"), "{}", ran.stderr);
 }
+
+/// A store whose record `b` was repaired, and the key of its original.
+fn repaired() -> (Case, String) {
+    let case = Case::new();
+    case.file("s.json", "{\"properties\":{\"n\":{\"type\":\"integer\"}}}");
+    let url = "json:./data?on_invalid=repair";
+    case.run_with(
+        &[
+            "import", "-", "--to", STORE, "-c", "c", "--schema", "s.json",
+        ],
+        b"{\"id\":\"a\"}",
+    )
+    .ended(0);
+    case.file("data/c.json", format!("[{{\"id\":\"a\"}},{BAD}]"));
+    // Whoever opens it for writing repairs it.
+    case.run_with(&["put", url, "c"], b"{\"id\":\"a\",\"n\":1}")
+        .ended(0);
+    let got = case.run(&["get", STORE, "c", "b"]).ended(0);
+    assert_eq!(got.out(), "{\"id\":\"b\"}\n");
+    let key = keys(&case).remove(0);
+    (case, key)
+}
+
+#[test]
+fn who_restores_over_a_repaired_record_is_told_how() {
+    let (case, key) = repaired();
+    let mended = case.file("mended.json", "{\"id\":\"b\",\"n\":1}");
+    let args = ["quarantine", "restore", STORE, &key, "--file", mended];
+    let ran = case.run(&args).ended(1);
+    for words in [
+        "stays in quarantine: already exists",
+        "`larder get json:./data c b`",
+        &format!("`larder quarantine show json:./data {key}`"),
+        "--replace",
+        &format!("`larder quarantine purge json:./data {key}`"),
+    ] {
+        assert!(ran.stderr.contains(words), "{words} in {}", ran.stderr);
+    }
+    assert_eq!(keys(&case), [&*key]);
+    assert_eq!(
+        case.run(&["get", STORE, "c", "b"]).out(),
+        "{\"id\":\"b\"}\n"
+    );
+    let mut args = args.to_vec();
+    args.push("--replace");
+    case.run(&args).ended(0);
+    assert_eq!(
+        case.run(&["get", STORE, "c", "b"]).out(),
+        "{\"id\":\"b\",\"n\":1}\n"
+    );
+    assert!(keys(&case).is_empty());
+}
+
+#[test]
+fn the_original_of_a_repaired_record_does_not_come_back_as_it_is() {
+    let (case, key) = repaired();
+    let ran = case
+        .run(&["quarantine", "restore", STORE, &key, "--replace"])
+        .ended(1);
+    assert!(
+        ran.stderr.contains("stays in quarantine: invalid record"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        case.run(&["get", STORE, "c", "b"]).out(),
+        "{\"id\":\"b\"}\n"
+    );
+    assert_eq!(keys(&case), [&*key]);
+}
+
+#[test]
+fn a_mended_record_is_about_the_same_record_unless_told_otherwise() {
+    let (case, key) = case();
+    let other = b"{\"id\":\"z\",\"n\":1}";
+    let args = ["quarantine", "restore", STORE, &key, "--file", "-"];
+    for more in [&[][..], &["--replace"]] {
+        let ran = case.run_with(&[&args[..], more].concat(), other).ended(1);
+        assert!(
+            ran.stderr
+                .contains("the mended record is \"z\", and the rejected one is \"b\"; --other-id"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(keys(&case), [&*key]);
+        assert_eq!(case.run(&["count", STORE, "c"]).out(), "1\n");
+    }
+    let ran = case.run_with(&args, b"{\"n\":1}").ended(1);
+    assert!(ran.stderr.contains("invalid id"), "{}", ran.stderr);
+    let ran = case
+        .run_with(&args, b"{\"id\":\"b\",\"n\":\"two\"}")
+        .ended(1);
+    assert!(ran.stderr.contains("invalid record"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("two"), "a value: {}", ran.stderr);
+    case.run_with(&args, b"{\"id\":\"b\",").ended(1);
+    assert_eq!(keys(&case), [&*key]);
+    case.run_with(&[&args[..], &["--other-id"]].concat(), other)
+        .ended(0);
+    assert_eq!(
+        case.run(&["get", STORE, "c", "z"]).out(),
+        "{\"id\":\"z\",\"n\":1}\n"
+    );
+    assert!(keys(&case).is_empty());
+    // Where there is nothing to compare with, any id is right.
+    let file = case.file("c.json", "[{\"n\":1}]");
+    case.run(&["import", file, "--to", STORE, "-c", "c"])
+        .ended(1);
+    let key = keys(&case).remove(0);
+    let args = ["quarantine", "restore", STORE, &key, "--file", "-"];
+    case.run_with(&args, b"{\"id\":\"new\",\"n\":1}").ended(0);
+    let help = case.run(&["quarantine", "restore", "--help"]).ended(0);
+    assert!(help.out().contains("Examples:"), "{}", help.out());
+}
+
+#[test]
+fn two_entries_of_one_record_do_not_replace_each_other() {
+    let case = Case::new();
+    let file = case.file(
+        "a.json",
+        "[{\"id\":\"a\",\"n\":1},{\"id\":\"a\",\"n\":2},{\"id\":\"a\",\"n\":3}]",
+    );
+    case.run(&["import", file, "--to", STORE, "-c", "c"])
+        .ended(1);
+    let [first, second] = &keys(&case)[..] else {
+        panic!("not two entries");
+    };
+    let args = ["quarantine", "restore", STORE, first, second, "--replace"];
+    let ran = case.run(&args).ended(1);
+    assert_eq!(ran.out(), format!("{first}\n"));
+    assert!(ran.stderr.contains("would be lost"), "{}", ran.stderr);
+    assert_eq!(keys(&case), [&**second]);
+}

@@ -1,8 +1,9 @@
 //! `larder check`.
 //!
 //! Owns what is asked of a store and the form of the answer. Validating is what opening a collection
-//! does; comparing indexes with records is `verify.rs`.
+//! does; comparing indexes with records is `verify.rs`, what a repair would do is `plan.rs`.
 
+mod plan;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use larder::{Issue, OnInvalid, Store};
 use serde::{Serialize, Serializer};
 
-use crate::args::StoreArgs;
+use crate::args::CheckArgs;
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::open::Place;
 use crate::output::{Output, counted, plain};
@@ -50,9 +51,12 @@ impl Checked {
     }
 }
 
-pub(super) fn run(args: &StoreArgs, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
+    if args.repair_plan {
+        return plan::run(&args.at, out);
+    }
     // Everything is to be told, so nothing is refused at the first bad record.
-    let place = Place::parse(&args.url)?.with_on_invalid(OnInvalid::Drop);
+    let place = Place::parse(&args.at.url)?.with_on_invalid(OnInvalid::Drop);
     let store = place.reader()?;
     // Before a collection is opened: later those are in it that this opening would put there.
     let mut quarantined: BTreeMap<String, usize> = BTreeMap::new();
@@ -122,12 +126,7 @@ fn show(found: &Found, out: &mut Output) -> Result<(), Failure> {
             collection.quarantined,
         ))?;
         if let Some(error) = &collection.error {
-            out.line(format_args!("  cannot be opened: {error}"))?;
-            let mut cause = std::error::Error::source(error);
-            while let Some(error) = cause {
-                out.line(format_args!("    caused by: {error}"))?;
-                cause = error.source();
-            }
+            show_error(error, out)?;
         }
         for issue in &collection.issues {
             out.line(format_args!("  {}", plain(&issue.to_string())))?;
@@ -140,6 +139,17 @@ fn show(found: &Found, out: &mut Output) -> Result<(), Failure> {
     }
     if found.collections.is_empty() {
         out.line("the store is empty")?;
+    }
+    Ok(())
+}
+
+/// Why a collection cannot be opened.
+fn show_error(error: &larder::Error, out: &mut Output) -> Result<(), Failure> {
+    out.line(format_args!("  cannot be opened: {error}"))?;
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        out.line(format_args!("    caused by: {error}"))?;
+        cause = error.source();
     }
     Ok(())
 }

@@ -1,20 +1,17 @@
 //! `larder quarantine list`, `show`, `restore` and `purge`.
 //!
-//! Owns finding entries by the beginning of a key, the order "durable first, then purged", and the
-//! question before a purge. Keeping the bytes, and judging them again, is the library's.
+//! Owns finding entries by the beginning of a key, and the question before a purge. Putting a record
+//! back is `restore.rs`; keeping the bytes is the library's.
+
+mod restore;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::sync::Arc;
 
-use larder::{Document, Error, Quarantined, RepositoryExt as _, Store, Write};
+use larder::Quarantined;
 use serde_json::{Value, json};
 
-use super::{document, read_all};
-use crate::args::{
-    QuarantineCommand, QuarantineListArgs, QuarantinePurgeArgs, QuarantineRestoreArgs,
-    QuarantineShowArgs,
-};
-use crate::failure::{Failure, Outcome, Verdict, is_about_a_record};
+use crate::args::{QuarantineCommand, QuarantineListArgs, QuarantinePurgeArgs, QuarantineShowArgs};
+use crate::failure::{Failure, Outcome, Verdict};
 use crate::open::Place;
 use crate::output::{Output, counted, note, plain};
 
@@ -22,7 +19,7 @@ pub(super) fn run(command: QuarantineCommand, out: &mut Output) -> Outcome {
     match command {
         QuarantineCommand::List(args) => list(&args, out),
         QuarantineCommand::Show(args) => show(&args, out),
-        QuarantineCommand::Restore(args) => restore(&args, out),
+        QuarantineCommand::Restore(args) => restore::run(&args, out),
         QuarantineCommand::Purge(args) => purge(&args, out),
     }
 }
@@ -159,73 +156,6 @@ fn select(
         }
     }
     Ok((selected, verdict))
-}
-
-fn restore(args: &QuarantineRestoreArgs, out: &mut Output) -> Outcome {
-    if args.file.is_some() && args.keys.len() > 1 {
-        return Err(Failure::Request(
-            "--file is the record of one entry".to_owned(),
-        ));
-    }
-    let mended = match &args.file {
-        Some(file) => Some(document(&read_all(file)?)?),
-        None => None,
-    };
-    let store = Place::parse(&args.at.url)?.writer_of_existing()?;
-    let (entries, mut verdict) = select(&store.quarantine()?, &args.keys)?;
-    let mut writes = Vec::new();
-    let mut refused = Vec::new();
-    for entry in &entries {
-        match put_back(&store, entry, mended.as_ref(), args.replace) {
-            Ok(write) => writes.push((entry.key().to_owned(), write)),
-            Err(error) if is_about_a_record(&error) => {
-                note(format_args!("{} stays in quarantine: {error}", entry.key()));
-                refused.push(json!({ "key": entry.key(), "reason": error.to_string() }));
-                verdict = Verdict::Problems;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let mut restored = Vec::new();
-    for (key, write) in writes {
-        write.wait()?;
-        restored.push(key);
-    }
-    store.purge_quarantine(&restored)?;
-    store.close().wait()?;
-    if out.is_json() {
-        out.value(&json!({ "restored": restored, "refused": refused }))?;
-    } else {
-        for key in &restored {
-            out.line(key)?;
-        }
-    }
-    Ok(verdict)
-}
-
-/// Visible when it returns, durable when awaited.
-fn put_back(
-    store: &Store,
-    entry: &Quarantined,
-    mended: Option<&Document>,
-    replace: bool,
-) -> Result<Write<Arc<Document>>, Error> {
-    let repository = store.documents(entry.collection())?;
-    match mended {
-        Some(mended) if replace => repository.save(mended.clone()),
-        Some(mended) => repository.insert(mended.clone()),
-        None if replace => {
-            let text = std::str::from_utf8(entry.bytes()).map_err(|error| {
-                Error::new(
-                    larder::ErrorKind::Encode,
-                    "the quarantined bytes are not UTF-8",
-                )
-                .with_source(error)
-            })?;
-            repository.save(Document::parse(text)?)
-        }
-        None => repository.restore(entry),
-    }
 }
 
 fn purge(args: &QuarantinePurgeArgs, out: &mut Output) -> Outcome {
