@@ -3,12 +3,15 @@
 //! Owns the shape and the short help of every argument. The long texts and examples are `help.rs`;
 //! what a command does is `commands/`.
 
+mod watch;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::help;
 use crate::where_clause::Clause;
+pub(crate) use watch::WatchArgs;
 
 /// Looks into, fills and mends the stores of Larder.
 #[derive(Debug, Parser)]
@@ -64,6 +67,9 @@ pub(crate) enum Command {
     /// Counts and sizes of a store, and who holds it
     #[command(long_about = help::STATS, after_long_help = help::STATS_AFTER)]
     Stats(StoreArgs),
+    /// Prints changes as they are made, whoever makes them, until it is stopped
+    #[command(long_about = help::WATCH, after_long_help = help::WATCH_AFTER)]
+    Watch(WatchArgs),
 }
 
 /// A store.

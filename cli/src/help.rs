@@ -23,6 +23,7 @@ Examples:
   larder find json:./data sessions --where status=open --order-by createdAt --desc --limit 20
   larder check sqlite:./data.db
   larder copy json:./data sqlite:./data.db
+  larder watch json:./data sessions
 
 `larder help COMMAND` says more about each.";
 
@@ -309,3 +310,43 @@ Examples:
   larder stats json:./data
   larder stats json:./data --json | jq .holder
   larder stats sqlite:./data.db";
+
+pub(crate) const WATCH: &str = "\
+Prints the changes of a store as they are made, whoever makes them: one JSON object a line, until it is \
+stopped by SIGINT (Ctrl-C) or SIGTERM, or nobody reads its output any more. It only reads.
+
+  {\"collection\":\"notes\",\"id\":\"a\",\"kind\":\"updated\",\"after\":{\"id\":\"a\",\"n\":2}}
+
+kind is inserted, updated or deleted; after is the record as it is now, null for a deleted one. With \
+--before there is also what it was, null for an inserted one. Of each record a hash is kept in memory; \
+with --before the record.
+
+It looks every half a second (--interval) whether anything was written, which is cheap, and if so \
+reads what was and compares. What happens to a record between two looks is told as one change, or as \
+none if nothing came of it. The changes of one look come together, by collection and in the order of \
+the ids, not in the order in which they were made.
+
+When the first look is done, a line that begins with \"larder: watching\" goes to standard error (with \
+--json an object with \"watching\"): every change that is made from then on is told. Whoever must not \
+miss one waits for it. A store that is gone or cannot be read for a while is told there, too, and \
+watched again when it is back; a record that cannot be read meanwhile is no deleted one.
+
+A database is opened for reading, and what is told is what a program sees: bad rows are not in it.
+
+Of JSON files the program that writes has the lock, so the store is not opened, and no lock is taken: \
+the files are read when they were replaced. So a change is told when it is in the file, not when it \
+is visible within the program; records are not validated; and a transaction over several collections \
+may, rarely, be told in two parts if a look falls into the moment in which the files are replaced. If \
+the writer crashed in that moment (larder.commit is there), the second part comes when a program has \
+opened the store and finished it.";
+
+pub(crate) const WATCH_AFTER: &str = "\
+Exit status: 0 if it was stopped, has printed --count changes, or nobody reads; 2 if it could not run, \
+also if there is no such store or collection when it begins. A second signal ends it at once, even \
+within a line.
+
+Examples:
+  larder watch json:./data
+  larder watch sqlite:./data.db sessions --before | jq -c '{id, kind}'
+  larder watch json:./data sessions --initial --interval 2s
+  larder watch sqlite:./data.db gates --once | jq -r .id";

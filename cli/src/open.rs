@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use larder::{
-    AnyRepository, BackendKind, Document, Error, OnInvalid, Repository as _, Store, StoreConfig,
-    StoreStats,
+    AnyRepository, BackendKind, Document, Error, OnInvalid, Options, Repository as _, Store,
+    StoreConfig, StoreStats,
 };
 
 use crate::failure::Failure;
@@ -105,6 +105,13 @@ impl Place {
             Some(_) => OnInvalid::Drop,
             None => self.config.on_invalid.unwrap_or_default(),
         }
+    }
+
+    /// The size above which a file is not read.
+    pub(crate) fn max_file_bytes(&self) -> u64 {
+        let in_url = || self.url_option("max_file_bytes")?.parse().ok();
+        let configured = self.config.max_file_bytes.or_else(in_url);
+        configured.unwrap_or(Options::default().max_file_bytes)
     }
 
     /// The same store with another rule for invalid records.

@@ -319,6 +319,7 @@ fn help_teaches_and_usage_errors_are_2() {
         "restore",
         "quarantine",
         "stats",
+        "watch",
     ] {
         let help = case.run(&[command, "--help"]).ended(0);
         assert!(help.out().contains("Examples:"), "{command}");

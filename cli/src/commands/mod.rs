@@ -15,6 +15,7 @@ mod put;
 mod quarantine;
 mod restore;
 mod stats;
+mod watch;
 
 use std::io::Read as _;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Outcome {
         Command::Restore(args) => restore::run(&args, out),
         Command::Quarantine(command) => quarantine::run(command, out),
         Command::Stats(args) => stats::run(&args, out),
+        Command::Watch(args) => watch::run(&args, out),
     }
 }
 
