@@ -7,14 +7,19 @@
 //!
 //! | store | record | what survives what |
 //! |---|---|---|
-//! | [`Projects`](project::Projects) | [`Project`](project::Project) | the shortest complete store: copy it |
+//! | `Projects` | `Project` | the shortest complete store: copy it |
 
+pub mod bus;
 mod clock;
 mod error;
+pub mod event;
 mod ids;
 mod number;
+pub mod session;
 
+pub use bus::{Bus, Told};
 pub use clock::{Clock, SetClock, SystemClock};
 pub use error::{Error, Result};
+pub use event::Event;
 pub use ids::{Ids, RandomIds, SerialIds};
 pub use number::Cost;
