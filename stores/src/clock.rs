@@ -3,6 +3,7 @@
 //! Owns [`Clock`]. All times are milliseconds since the Unix epoch, as in the files.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub trait Clock: Debug + Send + Sync {
     /// Now.
     fn now(&self) -> u64;
+}
+
+/// A clock that somebody else keeps, too, such as to set it.
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> u64 {
+        (**self).now()
+    }
 }
 
 /// The system's clock. It may jump, and stores may rely on nothing but that it is about right.

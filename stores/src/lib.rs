@@ -7,14 +7,33 @@
 //!
 //! | store | record | what survives what |
 //! |---|---|---|
-//! | `Projects` | `Project` | the shortest complete store: copy it |
+//! | [`Projects`](project::Projects) | [`Project`](project::Project) | what was given survives a loss of power. The shortest complete store: copy it |
+//!
+//! ```
+//! use larder::{RepositoryExt, Store};
+//! use larder_stores::{Options, project::{Project, Projects}};
+//!
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let url = format!("json:{}", dir.path().display());
+//! let store = Store::open(url)?; // "json:./data", "sqlite:./data.db", "memory:"
+//! let projects = Projects::open(&store, Options::new())?;
+//! let atlas = projects.register("atlas", "/srv/atlas")?; // on disk
+//! projects.update(&atlas.id, |it| it.personality = Some("dry".into()))?;
+//! let found = projects.repository.find_one(Project::NAME.is("atlas"))?;
+//! assert_eq!(found.unwrap().personality.as_deref(), Some("dry"));
+//! assert!(projects.register("atlas", "/srv/other").is_err()); // says who has the name
+//! # Ok::<(), larder_stores::Error>(())
+//! ```
 
 pub mod bus;
 mod clock;
 mod error;
 pub mod event;
 mod ids;
+mod kept;
 mod number;
+mod options;
+pub mod project;
 pub mod session;
 
 pub use bus::{Bus, Told};
@@ -22,4 +41,6 @@ pub use clock::{Clock, SetClock, SystemClock};
 pub use error::{Error, Result};
 pub use event::Event;
 pub use ids::{Ids, RandomIds, SerialIds};
+pub use kept::Kept;
 pub use number::Cost;
+pub use options::Options;
