@@ -2,6 +2,8 @@
 //!
 //! Owns [`Error`]: a rule of a store that refuses, or what Larder says.
 
+use larder::{ErrorKind, Record};
+
 /// A [`std::result::Result`] whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,7 +19,52 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// Another record has what only one may have, such as a session's channel.
+    #[error("{field} is taken: the {what} {holder:?} has it")]
+    Taken {
+        /// What kind of record has it.
+        what: &'static str,
+        /// The field, as it is called in the file.
+        field: String,
+        /// The id of the record that has it.
+        holder: String,
+        /// What Larder says.
+        source: larder::Error,
+    },
+    /// The change was made and everybody sees it, but it is not on disk yet. The store keeps trying.
+    #[error("the {what} {id:?} is changed, but not durable yet")]
+    NotDurable {
+        /// What was changed.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// Why not.
+        source: larder::Error,
+    },
     /// What Larder says: [`larder::Error::kind`] tells what kind of thing went wrong.
     #[error(transparent)]
     Larder(#[from] larder::Error),
+}
+
+impl Error {
+    /// There is no such record.
+    pub(crate) fn not_found(what: &'static str, id: &str) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_owned(),
+        }
+    }
+
+    /// What Larder says to a write of a `T`, in the words of a store: who has a unique key.
+    pub(crate) fn of_write<T: Record>(what: &'static str, error: larder::Error) -> Self {
+        match (error.kind(), error.index(), error.current::<T>()) {
+            (ErrorKind::UniqueViolation, Some(field), Some(holder)) => Self::Taken {
+                what,
+                field: field.to_owned(),
+                holder: holder.id().to_owned(),
+                source: error,
+            },
+            _ => Self::Larder(error),
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! | store | record | what survives what |
 //! |---|---|---|
+//! | [`Sessions`](session::Sessions) | [`Session`](session::Session) | what `create` gave, and what was awaited, survives a loss of power |
 //! | [`Projects`](project::Projects) | [`Project`](project::Project) | what was given survives a loss of power. The shortest complete store: copy it |
 //!
 //! ```

@@ -11,7 +11,7 @@ use crate::event::Event;
 /// was made.
 ///
 /// The verbs of the stores that work inside a [`Transaction`](larder::Transaction), such as
-/// `Sessions::create_in`, give one. Give it out of the closure,
+/// [`Sessions::create_in`](crate::session::Sessions::create_in), give one. Give it out of the closure,
 /// and call [`committed`](Self::committed) after it: at once, or after the wait for the disk if nobody
 /// may hear of the record before it is durable. If the transaction fails it is dropped, and nothing is
 /// told.
