@@ -6,7 +6,7 @@ use tempfile::TempDir;
 /// Where a store is, and how it is opened again.
 pub(crate) struct Place {
     url: String,
-    dir: TempDir,
+    _dir: TempDir,
     store: Option<Store>,
 }
 
@@ -21,7 +21,7 @@ impl Place {
         Self {
             store: Some(Store::open(&url).unwrap()),
             url,
-            dir,
+            _dir: dir,
         }
     }
 
@@ -29,9 +29,10 @@ impl Place {
         self.store.as_ref().unwrap()
     }
 
-    #[allow(dead_code, reason = "not every test looks at the files")]
-    pub(crate) fn dir(&self) -> &std::path::Path {
-        self.dir.path()
+    /// What [`new`](Self::new) was given, to make another one like it.
+    #[allow(dead_code, reason = "not every test makes several")]
+    pub(crate) fn scheme(&self) -> &str {
+        self.url.split(':').next().unwrap()
     }
 
     /// Whether what is written is still there after the store is opened again.
