@@ -2,6 +2,7 @@
 //!
 //! Owns [`Error`]: a rule of a store that refuses, or what Larder says.
 
+use crate::gate::{GateStatus, ResolvedBy};
 use larder::{ErrorKind, Record};
 
 /// A [`std::result::Result`] whose error is [`Error`].
@@ -30,6 +31,30 @@ pub enum Error {
         holder: String,
         /// What Larder says.
         source: larder::Error,
+    },
+    /// This gate was resolved before, and otherwise: who came first has won.
+    #[error("the gate {id:?} is {status} already{}", by_whom(*by))]
+    GateResolved {
+        /// Its id.
+        id: String,
+        /// How it was resolved.
+        status: GateStatus,
+        /// Who or what resolved it, as far as that was noted.
+        by: Option<ResolvedBy>,
+        /// When, in milliseconds since the epoch, as far as that was noted.
+        at: Option<u64>,
+        /// Its version since then.
+        version: u64,
+    },
+    /// A rule of the store is against it.
+    #[error("the {what} {id:?} does not take that: {reason}")]
+    Refused {
+        /// What it is.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// Which rule.
+        reason: &'static str,
     },
     /// The change was made and everybody sees it, but it is not on disk yet. The store keeps trying.
     #[error("the {what} {id:?} is changed, but not durable yet")]
@@ -67,4 +92,17 @@ impl Error {
             _ => Self::Larder(error),
         }
     }
+
+    /// A rule of the store is against it.
+    pub(crate) fn refused(what: &'static str, id: &str, reason: &'static str) -> Self {
+        Self::Refused {
+            what,
+            id: id.to_owned(),
+            reason,
+        }
+    }
+}
+
+fn by_whom(by: Option<ResolvedBy>) -> String {
+    by.map_or_else(String::new, |by| format!(", by {by}"))
 }

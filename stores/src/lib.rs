@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`Sessions`](session::Sessions) | [`Session`](session::Session) | what `create` gave, and what was awaited, survives a loss of power |
 //! | [`Projects`](project::Projects) | [`Project`](project::Project) | what was given survives a loss of power. The shortest complete store: copy it |
+//! | [`Gates`](gate::Gates) | [`Gate`](gate::Gate) | who was asked is asked still, and what was decided is decided |
 //!
 //! ```
 //! use larder::{RepositoryExt, Store};
@@ -30,6 +31,7 @@ pub mod bus;
 mod clock;
 mod error;
 pub mod event;
+pub mod gate;
 mod ids;
 mod kept;
 mod number;
