@@ -2,8 +2,10 @@
 //!
 //! Owns [`Error`]: a rule of a store that refuses, or what Larder says.
 
-use crate::gate::{GateStatus, ResolvedBy};
 use larder::{ErrorKind, Record};
+
+use crate::gate::{GateStatus, ResolvedBy};
+use crate::monitor_run::RunStatus;
 
 /// A [`std::result::Result`] whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -45,6 +47,24 @@ pub enum Error {
         at: Option<u64>,
         /// Its version since then.
         version: u64,
+    },
+    /// This monitor run is over, and not as somebody wants it.
+    #[error("the monitor run {id:?} is {status} already")]
+    RunEnded {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// Somebody else drives this monitor run, and is alive as far as the clock tells.
+    #[error("the monitor run {id:?} is held by {owner:?}, until {until} ms since the epoch")]
+    RunHeld {
+        /// Its id.
+        id: String,
+        /// Who drives it.
+        owner: String,
+        /// Until when nobody else may, in milliseconds since the epoch.
+        until: u64,
     },
     /// A rule of the store is against it.
     #[error("the {what} {id:?} does not take that: {reason}")]

@@ -10,6 +10,7 @@
 //! | [`Sessions`](session::Sessions) | [`Session`](session::Session) | what `create` gave, and what was awaited, survives a loss of power |
 //! | [`Projects`](project::Projects) | [`Project`](project::Project) | what was given survives a loss of power. The shortest complete store: copy it |
 //! | [`Gates`](gate::Gates) | [`Gate`](gate::Gate) | who was asked is asked still, and what was decided is decided |
+//! | [`MonitorRuns`](monitor_run::MonitorRuns) | [`MonitorRun`](monitor_run::MonitorRun) | a session has one running run at most, and none runs without an owner after a start |
 //!
 //! ```
 //! use larder::{RepositoryExt, Store};
@@ -34,6 +35,7 @@ pub mod event;
 pub mod gate;
 mod ids;
 mod kept;
+pub mod monitor_run;
 mod number;
 mod options;
 pub mod project;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use larder::prelude::*;
 use larder::{Query, Record};
 use larder_stores::gate::{Decider, Decision, Gate, GateKind, GateOptions, GateStatus, Gates};
+use larder_stores::monitor_run::{MonitorRun, MonitorRuns, RunOptions};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -156,6 +157,32 @@ fn gates_are_saved_as_they_were() {
 #[test]
 fn damaged_gates_are_dropped() {
     damaged::<Gate>();
+}
+
+#[test]
+fn monitor_runs_are_saved_as_they_were() {
+    round_trip::<MonitorRun>();
+}
+
+#[test]
+fn damaged_monitor_runs_are_dropped() {
+    damaged::<MonitorRun>();
+}
+
+/// Abandoned, they are without a lease as they were before.
+#[test]
+fn a_start_changes_nothing_but_the_status() {
+    let path = "workspacecord/monitor-runs.json";
+    let (dir, store) = store_over(path);
+    let runs = MonitorRuns::open(&store, RunOptions::new("bot")).unwrap();
+    assert_eq!(runs.at_start().abandoned.len(), 7);
+    store.close().wait().unwrap();
+    let expected = records(&sample(path)).into_iter().map(|(id, record)| {
+        let abandoned = r#""status":"abandoned""#;
+        (id, record.replace(r#""status":"running""#, abandoned))
+    });
+    let now = records(&dir.path().join("monitor-runs.json"));
+    assert_eq!(now, expected.collect());
 }
 
 /// What the store changes in a record of another program is what it has to, and nothing else.

@@ -140,7 +140,7 @@ impl Gates {
 
     /// Lets one gate expire, if its time is over; `None` if it is pending still.
     pub(super) fn look_at(&self, id: &str) -> Result<Option<Arc<Gate>>> {
-        let gate = self.get(id)?.ok_or_else(|| not_found(id))?;
+        let gate = self.get(id)?.ok_or_else(|| Error::not_found("gate", id))?;
         if gate.status.is_terminal() {
             return Ok(Some(gate));
         }
@@ -193,14 +193,8 @@ impl Gates {
 }
 
 pub(super) fn read(tx: &Transaction<'_>, id: &str) -> Result<Arc<Gate>> {
-    tx.get::<Gate>(id)?.ok_or_else(|| not_found(id))
-}
-
-fn not_found(id: &str) -> Error {
-    Error::NotFound {
-        what: "gate",
-        id: id.to_owned(),
-    }
+    tx.get::<Gate>(id)?
+        .ok_or_else(|| Error::not_found("gate", id))
 }
 
 /// Who won.

@@ -54,10 +54,7 @@ impl Receipt {
     pub(super) fn new(gates: Gates, id: &str) -> Result<Self> {
         // Listen before looking, or a decision in between would be missed.
         let changes = gates.repository.changes()?;
-        let gate = gates.get(id)?.ok_or_else(|| Error::NotFound {
-            what: "gate",
-            id: id.to_owned(),
-        })?;
+        let gate = gates.get(id)?.ok_or_else(|| Error::not_found("gate", id))?;
         Ok(Self {
             gates,
             id: id.to_owned(),
