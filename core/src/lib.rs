@@ -127,6 +127,6 @@ pub mod backend {
     pub use crate::stamp::utc_stamp;
     pub use crate::table::{Host, Loaded, Loader, Loser, Table, TableRepository, transact_tables};
     pub use crate::text::{compact, indent};
-    pub use crate::transaction::{Part, foreign_session};
+    pub use crate::transaction::{Part, busy_session, foreign_session};
     pub use crate::view::is_plain_json;
 }

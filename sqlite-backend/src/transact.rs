@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use larder_core::backend::{Journal, Part, Resolved, Shelf, Table, foreign_session};
+use larder_core::backend::{Journal, Part, Resolved, Shelf, Table, busy_session, foreign_session};
 use larder_core::{
     Data, Error, ErrorKind, LoadReport, Op, Outcome, Query, Result, StoreChange, Transaction, Write,
 };
@@ -162,12 +162,10 @@ impl<T: Data> RowsPart<T> {
             .downcast_ref::<Session>()
             .ok_or_else(foreign_session)?;
         let connection = session.writer.connection()?;
-        let mut stages = session.stages.try_borrow_mut().map_err(|_| {
-            Error::new(
-                ErrorKind::NestedTransaction,
-                "a filter or a record's own code used the transaction that runs it",
-            )
-        })?;
+        let mut stages = session
+            .stages
+            .try_borrow_mut()
+            .map_err(|_| busy_session())?;
         let name = self.0.admission.collection().name();
         if !stages.contains_key(name) {
             let stage = self.begin(session, connection)?;

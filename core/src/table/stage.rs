@@ -12,14 +12,14 @@ use std::sync::Arc;
 use super::Table;
 use super::ahead::{Ahead, Seen};
 use super::select::select_ahead;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::feed::StoreChange;
 use crate::journal::{Entry, Journal};
 use crate::op::{Op, Outcome};
 use crate::query::Query;
 use crate::record::Data;
 use crate::shelf::Shelf;
-use crate::transaction::{Part, Transaction, foreign_session};
+use crate::transaction::{Part, Transaction, busy_session, foreign_session};
 use crate::write::Write;
 
 /// What a transaction over tables has done so far.
@@ -79,12 +79,10 @@ impl<T: Data> TablePart<T> {
         act: impl FnOnce(&mut Stage<T>) -> Result<R>,
     ) -> Result<R> {
         let session = of_tables(session)?;
-        let mut stages = session.stages.try_borrow_mut().map_err(|_| {
-            Error::new(
-                ErrorKind::NestedTransaction,
-                "a filter or a record's own code used the transaction that runs it",
-            )
-        })?;
+        let mut stages = session
+            .stages
+            .try_borrow_mut()
+            .map_err(|_| busy_session())?;
         let stage = stages.entry(self.0.name.to_string()).or_insert_with(|| {
             Box::new(Stage {
                 table: Arc::clone(&self.0),

@@ -197,3 +197,12 @@ pub fn foreign_session() -> Error {
         "a collection was asked to take part in a transaction of another backend",
     )
 }
+
+/// The error of a [`Part`] whose session is at work already: code that the transaction runs has used it.
+#[must_use]
+pub fn busy_session() -> Error {
+    Error::new(
+        ErrorKind::NestedTransaction,
+        "a filter or a record's own code used the transaction that runs it",
+    )
+}
