@@ -182,6 +182,7 @@ impl Receipt {
 
     /// The gate if it is resolved; it expires, if it is time.
     fn look(&mut self) -> Result<Option<Arc<Gate>>> {
+        // So that nothing of it is missed if somebody asks only now and then.
         self.read_on();
         if self.seen.is_some() {
             return Ok(self.seen.clone());
