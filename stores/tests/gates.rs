@@ -22,7 +22,7 @@ use larder_stores::gate::{
     Decider, Decision, Gate, GateKind, GateOptions, GateStatus, Gates, GatesOnStart, NewGate,
     ResolvedAction, ResolvedBy,
 };
-use larder_stores::session::Provider;
+use larder_stores::session::{NewSession, Provider, Sessions};
 use larder_stores::{Bus, Error, Event, Options, SerialIds, SetClock, Told};
 
 const FIVE_MINUTES: u64 = 300_000;
@@ -40,6 +40,7 @@ on_every_backend![
     a_message_is_bound,
     resolved_ones_are_archived,
     a_transaction_of_the_callers,
+    a_session_and_its_gate_are_made_as_one,
     a_session_that_ends_takes_its_gates_along,
     events_come_after_the_fact_and_in_order,
     ids_differ,
@@ -457,6 +458,45 @@ fn a_transaction_of_the_callers(place: Place) {
         })
         .unwrap();
     assert_eq!(same.wait().unwrap().committed().version, 2);
+}
+
+fn a_session_and_its_gate_are_made_as_one(mut place: Place) {
+    let clock = Arc::new(SetClock::new(1_000));
+    let bus = Bus::new();
+    let mut events = bus.subscribe(64);
+    let shared = Options::new().clock(Arc::clone(&clock)).bus(bus.clone());
+    let sessions = Sessions::open(place.store(), shared).unwrap();
+    let gates = Gates::open(place.store(), options(&clock, &bus)).unwrap();
+    let new = |channel: &str| {
+        NewSession::new(Provider::Claude, "Fix login")
+            .channel(channel)
+            .category("cat")
+            .project("atlas")
+            .directory("/srv/atlas")
+    };
+    let both = |channel: &str| {
+        let made = place.store().try_transaction(|tx| {
+            let gate = gates.create_in(tx, approval())?;
+            let session = sessions.create_in(tx, new(channel))?;
+            Ok::<_, Error>((session, gate))
+        });
+        let (session, gate) = made?.wait()?;
+        Ok::<_, Error>((session.committed(), gate.committed()))
+    };
+    let (session, gate) = both("c-1").unwrap();
+    assert_eq!(gate.session_id, session.id);
+    // The channel is taken, so there is no second gate either.
+    assert!(matches!(both("c-1"), Err(Error::Taken { .. })));
+    let names: Vec<&str> = std::iter::from_fn(|| match events.try_next()? {
+        Told::Event(event) => Some(event.name()),
+        Told::Missed(lost) => panic!("{lost} were missed"),
+    })
+    .collect();
+    assert_eq!(names, ["gateCreated", "sessionCreated"]);
+    drop((sessions, gates));
+    place.reopen();
+    let gates = Gates::open(place.store(), options(&clock, &bus)).unwrap();
+    assert_eq!(gates.find(Query::all()).unwrap(), [gate]);
 }
 
 fn a_session_that_ends_takes_its_gates_along(place: Place) {

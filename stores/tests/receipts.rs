@@ -308,3 +308,37 @@ fn two_deciders_race(place: Place) {
     assert!(events.try_next().is_none());
     assert_eq!(wins[0] + wins[1], RACES);
 }
+
+/// Another handle on the database is as another process: no change of its is told here.
+#[test]
+fn another_process_decides() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("data.db").display());
+    let open = || Gates::open(&larder::Store::open(&url).unwrap(), GateOptions::default()).unwrap();
+    let (ours, theirs) = (open(), open());
+    let first = ours.create(approval()).unwrap();
+    let second = ours.create(approval()).unwrap();
+    let start = Barrier::new(2);
+    let told = thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut receipt = ours.receipt(&first.id).unwrap();
+            start.wait();
+            receipt.wait().unwrap()
+        });
+        start.wait();
+        let decided = theirs.decide(&first.id, Decision::Approve, Decider::Discord);
+        assert_eq!(waiter.join().unwrap(), decided.unwrap());
+        let mut receipt = ours.receipt(&second.id).unwrap();
+        theirs.invalidate(&second.id).unwrap();
+        receipt.try_get().unwrap().unwrap()
+    });
+    assert_eq!(told.status, GateStatus::Invalidated);
+    let late = ours.decide(&first.id, Decision::Reject, Decider::Terminal);
+    assert!(matches!(
+        late,
+        Err(Error::GateResolved {
+            by: Some(ResolvedBy::Discord),
+            ..
+        })
+    ));
+}
