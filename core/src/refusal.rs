@@ -113,6 +113,6 @@ fn has_sets<T: Data>(text: &str) -> bool {
     (0..READINGS).any(|_| {
         let again = serde_json::from_str::<T>(text).ok();
         let again = again.and_then(|record| encode(&record).ok());
-        again.is_some_and(|again| !same_members(&again, text))
+        again.is_some_and(|again| !same_members(&again, text) && same_items(&again, text))
     })
 }
