@@ -293,7 +293,7 @@ impl<T: Data> Stage<T> {
         connection: &Connection,
         ops: &[Ready<T>],
         impossible: Option<Error>,
-    ) -> Result<Done<T>, Halt> {
+    ) -> Result<Acted<T>, Halt> {
         let mut act = Act {
             rows: &self.rows,
             shape: &self.shape,
@@ -305,13 +305,38 @@ impl<T: Data> Stage<T> {
         };
         act.all(connection, ops, impossible)?;
         let Act { done, ahead, .. } = act;
+        let mut unreadable = Vec::new();
+        let outcomes = done
+            .changes
+            .into_iter()
+            .map(|change| outcome(change, &mut unreadable))
+            .collect();
+        // In the same step: if the bytes cannot be kept, nothing has replaced them.
+        let entries = self.rows.unreadable(unreadable);
+        if !entries.is_empty() {
+            quarantine::add(connection, &entries)?;
+        }
         for (id, next) in ahead {
             let next = next.as_ref().map(|(text, record)| (text.as_str(), record));
             self.rows.live.prepare(&id, next, true);
             self.prepared.push(id);
         }
-        Ok(done)
+        let issues = entries.iter().map(|entry| entry.issue().clone()).collect();
+        Ok(Acted {
+            outcomes,
+            changed: done.changed,
+            found: LoadReport::new(0, issues),
+        })
     }
+}
+
+/// What operations did.
+struct Acted<T> {
+    outcomes: Vec<Outcome<T>>,
+    /// Whether anything was changed.
+    changed: bool,
+    /// Of records that were replaced and that the type cannot read.
+    found: LoadReport,
 }
 
 /// What cannot stop something that was just cleared away.
@@ -383,24 +408,14 @@ impl<T: Data> Part<T> for RowsPart<T> {
         known.map_err(|error| error.with_collection(&*self.0.name))?;
         let (ops, impossible) = prepare_all(&self.0, ops);
         self.stage(session, |session, connection, stage| {
-            let done = stage.until_done(session, connection, |stage| {
+            let acted = stage.until_done(session, connection, |stage| {
                 stage.act(connection, &ops, impossible.clone())
             })?;
-            if done.changed {
+            if acted.changed {
                 session.changed.set(true);
             }
-            let mut unreadable = Vec::new();
-            let outcomes: Vec<Outcome<T>> = done
-                .changes
-                .into_iter()
-                .map(|change| outcome(change, &mut unreadable))
-                .collect();
-            if !unreadable.is_empty() {
-                let entries = self.0.unreadable(unreadable);
-                quarantine::add(connection, &entries)?;
-                let issues = entries.iter().map(|entry| entry.issue().clone()).collect();
-                stage.found.merge(&LoadReport::new(0, issues));
-            }
+            stage.found.merge(&acted.found);
+            let outcomes = acted.outcomes;
             if let Some(changes) = &session.changes {
                 let mut changes = changes.borrow_mut();
                 let told = outcomes.iter();
