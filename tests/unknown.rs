@@ -423,7 +423,11 @@ fn what_does_not_go_together_is_refused(it: Setup) {
     store.close().wait().unwrap();
     let store = Store::open(it.config()).unwrap();
     let parts = store
-        .collection(Collection::<Part>::named("sessions").schema(schema))
+        .collection(
+            Collection::<Part>::named("sessions")
+                .schema(schema)
+                .unique("kind"),
+        )
         .unwrap();
     let plain = Part {
         id: "a".into(),
@@ -433,6 +437,15 @@ fn what_does_not_go_together_is_refused(it: Setup) {
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.message().contains("does not know"), "{refused}");
     assert_eq!(parts.get("a").unwrap().unwrap().kind, "rich");
+    // Also where it would take a unique key: the record itself is judged first.
+    let other = Part {
+        id: "b".into(),
+        ..plain.clone()
+    };
+    parts.save(other).unwrap().detach();
+    let refused = parts.save(plain.clone()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    parts.delete("b").unwrap().detach();
     parts.delete("a").unwrap().detach();
     parts.insert(plain).unwrap().wait().unwrap();
 }

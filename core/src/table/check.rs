@@ -109,7 +109,6 @@ impl<T: Data> Table<T> {
                 let before = self.present(ahead, &admitted.id)?;
                 let record = before.as_ref().map(|before| &before.record);
                 check_expectation(&expect, &admitted.id, record)?;
-                self.check_unique(ahead, &admitted.id, &admitted.keys)?;
                 let (text, unknown) = match &before {
                     Some(Held {
                         record,
@@ -122,6 +121,7 @@ impl<T: Data> Table<T> {
                     }
                     _ => (text, None),
                 };
+                self.check_unique(ahead, &admitted.id, &admitted.keys)?;
                 let Admitted {
                     id, record, keys, ..
                 } = admitted;
