@@ -25,6 +25,8 @@ use crate::query::Handled;
 use crate::rec::Rec;
 use crate::run::{Runner, file_holds};
 
+#[path = "model/exhaustive.rs"]
+mod exhaustive;
 #[path = "model/handles.rs"]
 mod handles;
 #[path = "model/keys.rs"]
@@ -123,6 +125,20 @@ proptest! {
     fn collections_of_documents_answer_as_the_reference(history in history()) {
         everywhere::<Document>(&history);
     }
+}
+
+/// Every kind of key, asked of every field.
+fn asked_of_everything<T: Handled>() {
+    let dir = tempfile::tempdir().unwrap();
+    for place in ["memory:".to_owned(), json(dir.path()), sqlite(dir.path())] {
+        exhaustive::every_key_of_every_target::<T>(&place);
+    }
+}
+
+#[test]
+fn whatever_is_asked_of_whatever_field_is_answered_as_the_reference() {
+    asked_of_everything::<Rec>();
+    asked_of_everything::<Value>();
 }
 
 /// On every backend, in a place of its own.

@@ -83,13 +83,15 @@ pub(crate) fn list_cell(index: &IndexLayout, key: &Key) -> Option<Cell> {
 }
 
 /// The cells of a key in the columns of its index; `None` if no key there is like this. Under a
-/// unique index a part that is not enforced is null, whatever it is: SQLite enforces all else.
+/// unique index a part that is not enforced is null: SQLite enforces all else. That holds where
+/// anything may be in the column; in one of a single kind null is none and nothing else, so a
+/// compound key with a none in it does not fit there.
 pub(crate) fn column_cells(index: &IndexLayout, key: &Key) -> Option<Vec<Cell>> {
     let parts = parts(key, index.columns.len());
     let columns = index.columns.iter().zip(parts.iter());
     columns
         .map(|(column, part)| {
-            if index.unique && !part.is_enforced() {
+            if index.unique && column.kind == Kind::Any && !part.is_enforced() {
                 Some(Cell::Null)
             } else {
                 column.kind.cell(part)
