@@ -8,10 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod fixture;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use fixture::{damages, dropped, fixture};
 use larder::prelude::*;
 use larder::{Query, Record};
 use larder_stores::gate::{Decider, Decision, Gate, GateKind, GateOptions, GateStatus, Gates};
@@ -19,16 +22,10 @@ use larder_stores::monitor_run::{MonitorRun, MonitorRuns, RunOptions};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-fn sample(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures")
-        .join(path)
-}
-
 /// A JSON store over a copy of one file.
 fn store_over(path: &str) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
-    let file = sample(path);
+    let file = fixture(path);
     let bytes = std::fs::read(&file).unwrap();
     #[expect(clippy::disallowed_methods, reason = "another program wrote this file")]
     std::fs::write(dir.path().join(file.file_name().unwrap()), bytes).unwrap();
@@ -85,7 +82,7 @@ fn save_all<T: Record>(store: &Store, records: Vec<T>) {
 fn round_trip<T: Record + Clone + Debug + PartialEq>() {
     let name = format!("{}.json", T::COLLECTION);
     let path = format!("workspacecord/{name}");
-    let original = records(&sample(&path));
+    let original = records(&fixture(&path));
     assert_eq!(original.len(), 60);
 
     // In place: all of them are saved over themselves, then taken out and put back, so that nothing
@@ -129,15 +126,7 @@ fn round_trip<T: Record + Clone + Debug + PartialEq>() {
 /// Of a damaged file exactly those records are dropped that are damaged.
 fn damaged<T: Record>() {
     let name = T::COLLECTION;
-    let expected = std::fs::read(sample("workspacecord-damaged/expected.json")).unwrap();
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let expected: BTreeSet<u64> = expected[name]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|damage| damage["dropped"] != false)
-        .map(|damage| damage["index"].as_u64().unwrap())
-        .collect();
+    let expected = dropped(&damages(name));
     let (_dir, store) = store_over(&format!("workspacecord-damaged/{name}.json"));
     let report = store.repository::<T>().unwrap().load_report();
     let dropped: BTreeSet<u64> = report
@@ -177,7 +166,7 @@ fn a_start_changes_nothing_but_the_status() {
     let runs = MonitorRuns::open(&store, RunOptions::new("bot")).unwrap();
     assert_eq!(runs.at_start().abandoned.len(), 7);
     store.close().wait().unwrap();
-    let expected = records(&sample(path)).into_iter().map(|(id, record)| {
+    let expected = records(&fixture(path)).into_iter().map(|(id, record)| {
         let abandoned = r#""status":"abandoned""#;
         (id, record.replace(r#""status":"running""#, abandoned))
     });

@@ -8,19 +8,16 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod fixture;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use fixture::{damages, dropped, fixture};
 use larder::{Query, Repository as _, RepositoryExt as _, Store};
 use larder_stores::session::{Mode, Session, Sessions};
 use larder_stores::{Kept, Options};
 use serde_json::Value;
-
-fn fixture(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures")
-        .join(path)
-}
 
 /// The records of a file in its order, each as the text it has in it, without white space.
 fn records(file: &Path) -> Vec<Kept> {
@@ -57,6 +54,13 @@ fn json(dir: &tempfile::TempDir) -> String {
 fn all(sessions: &Sessions) -> Vec<Session> {
     let all = sessions.find(Query::all()).unwrap();
     all.iter().map(|it| Session::clone(it)).collect()
+}
+
+fn save_and_close(store: Store, sessions: Sessions, every: Vec<Session>) {
+    let saved = sessions.repository().save_all(every).unwrap();
+    saved.wait().unwrap();
+    store.close().wait().unwrap();
+    drop((store, sessions));
 }
 
 /// In the order of their ids, as a store gives them.
@@ -104,25 +108,11 @@ fn through_a_database_it_is_what_it_was() {
     let to = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", to.path().join("data.db").display());
     let (store, sessions) = open(&url);
-    sessions
-        .repository()
-        .save_all(every)
-        .unwrap()
-        .wait()
-        .unwrap();
-    store.close().wait().unwrap();
-    drop((store, sessions));
+    save_and_close(store, sessions, every);
     let (store, sessions) = open(&url);
     assert!(store.load_report().is_clean());
     let every = all(&sessions);
-    sessions
-        .repository()
-        .save_all(every.clone())
-        .unwrap()
-        .wait()
-        .unwrap();
-    store.close().wait().unwrap();
-    drop((store, sessions));
+    save_and_close(store, sessions, every.clone());
     // The texts in the database.
     let store = Store::open(&url).unwrap();
     let documents = store.documents("sessions").unwrap().find(Query::all());
@@ -136,14 +126,7 @@ fn through_a_database_it_is_what_it_was() {
 
     let back = tempfile::tempdir().unwrap();
     let (store, sessions) = open(&json(&back));
-    sessions
-        .repository()
-        .save_all(every)
-        .unwrap()
-        .wait()
-        .unwrap();
-    store.close().wait().unwrap();
-    drop((store, sessions));
+    save_and_close(store, sessions, every);
     let store = Store::open(json(&back)).unwrap();
     let documents = store.documents("sessions").unwrap().find(Query::all());
     for (document, original) in documents.unwrap().iter().zip(&original) {
@@ -157,14 +140,8 @@ fn through_a_database_it_is_what_it_was() {
 #[test]
 fn of_a_damaged_file_the_rest_is_what_it_was() {
     let original = fixture("workspacecord-damaged/sessions.json");
-    let expected = std::fs::read(fixture("workspacecord-damaged/expected.json")).unwrap();
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let damages = expected["sessions"].as_array().unwrap();
-    let dropped: BTreeSet<u64> = damages
-        .iter()
-        .filter(|damage| damage["dropped"] != false)
-        .map(|damage| damage["index"].as_u64().unwrap())
-        .collect();
+    let damages = damages("sessions");
+    let dropped = dropped(&damages);
 
     let dir = copy(&original);
     let (store, sessions) = open(&json(&dir));
