@@ -141,7 +141,7 @@ pub(crate) fn acquire(path: &Path, mode: LockMode) -> Result<Box<dyn LockHandle>
                     return Err(held(path));
                 }
                 // Either only readers are there, or the writer has just gone. Trying again tells.
-                drop(file);
+                give_back(&file);
                 if attempt == ATTEMPTS {
                     let same_process = is_held_here(path);
                     return Err(LockError::HeldByReaders {
@@ -154,6 +154,7 @@ pub(crate) fn acquire(path: &Path, mode: LockMode) -> Result<Box<dyn LockHandle>
         }
         // Between the open and the lock somebody may have put another file there.
         let Some(key) = current_key(path, &file) else {
+            give_back(&file);
             continue;
         };
         *HELD_HERE.lock().entry(key.clone()).or_default() += 1;
@@ -244,6 +245,12 @@ fn try_lock(file: &File, mode: LockMode) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Closing the file would do; a child process that inherited it, if only until it runs another
+/// program, would keep the lock.
+fn give_back(file: &File) {
+    let _ = FileExt::unlock(file);
 }
 
 fn is_contention(error: &io::Error) -> bool {
@@ -380,8 +387,7 @@ impl Drop for RealLock {
                 }
             }
         }
-        // Closing the file would do; a child process that inherited it would keep the lock.
-        let _ = FileExt::unlock(&self.file);
+        give_back(&self.file);
     }
 }
 
