@@ -7,6 +7,7 @@ mod collection_config;
 mod config;
 mod config_file;
 mod duration;
+mod inner;
 mod location;
 mod store;
 mod url;
@@ -30,6 +31,9 @@ pub use larder_core::{
 pub use larder_derive::Record;
 pub use larder_json::{Damaged, FileRecord, JsonRepository, JsonStore, RecordFile};
 pub use larder_sqlite::{SqliteRepository, SqliteStore};
+
+#[cfg(feature = "sim")]
+pub use larder_json::sim;
 
 /// What most programs need: the traits, the derive, the store.
 pub mod prelude {

@@ -1,6 +1,6 @@
 //! A store, on whatever backend the configuration names.
 //!
-//! Owns [`Store`]. This is the only place in the project where a backend is chosen.
+//! Owns [`Store`]. Which backend it stands on is chosen in `inner.rs`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use larder_core::{Backend, BackendExt as _};
 
+use crate::inner::Inner;
 use crate::url::Place;
 use crate::{
     Collection, CollectionConfig, Data, Definition, Document, Error, ErrorKind, Health,
-    HealthWatch, JsonStore, LoadReport, MemoryStore, Quarantined, Record, Repository, Result,
-    SqliteStore, StoreChanges, StoreConfig, StoreStats, Transaction, Write,
+    HealthWatch, JsonStore, LoadReport, Quarantined, Record, Repository, Result, StoreChanges,
+    StoreConfig, StoreStats, Transaction, Write,
 };
 
 /// A repository on any backend, as a store gives it.
@@ -33,13 +34,6 @@ pub struct Store {
     collections: Arc<BTreeMap<String, CollectionConfig>>,
 }
 
-#[derive(Clone, Debug)]
-enum Inner {
-    Memory(MemoryStore),
-    Json(JsonStore),
-    Sqlite(SqliteStore),
-}
-
 impl Store {
     /// Opens the store that a URL (`"json:./data"`) or a [`StoreConfig`] names. A store that is
     /// not there yet is created.
@@ -56,16 +50,18 @@ impl Store {
         Error: From<C::Error>,
     {
         let (place, options, collections) = config.try_into()?.resolve()?;
-        let inner = match place {
-            Place::Memory if options.read_only => Inner::Memory(MemoryStore::read_only()),
-            Place::Memory => Inner::Memory(MemoryStore::new()),
-            Place::Json(dir) => Inner::Json(JsonStore::open(dir, options)?),
-            Place::Sqlite(file) => Inner::Sqlite(SqliteStore::open(file, options)?),
-        };
         Ok(Self {
-            inner,
+            inner: Inner::open(place, options)?,
             collections: Arc::new(collections),
         })
+    }
+
+    /// On a store that is open; without configured collections.
+    pub(crate) fn on(inner: Inner) -> Self {
+        Self {
+            inner,
+            collections: Arc::default(),
+        }
     }
 
     /// Who has the store open for writing, as far as that can be told without opening it.
@@ -103,11 +99,7 @@ impl Store {
     ///
     /// As [`repository`](Self::repository).
     pub fn collection<T: Data>(&self, collection: Collection<T>) -> Result<AnyRepository<T>> {
-        Ok(match &self.inner {
-            Inner::Memory(store) => Arc::new(store.collection(collection)?),
-            Inner::Json(store) => Arc::new(store.collection(collection)?),
-            Inner::Sqlite(store) => Arc::new(store.collection(collection)?),
-        })
+        self.inner.collection(collection)
     }
 
     /// The repository of a collection that the configuration describes, or whose definition is
@@ -228,11 +220,7 @@ impl Store {
     }
 
     fn backend(&self) -> &dyn Backend {
-        match &self.inner {
-            Inner::Memory(store) => store,
-            Inner::Json(store) => store,
-            Inner::Sqlite(store) => store,
-        }
+        self.inner.backend()
     }
 
     /// A wait for everything that is visible now, in all collections.

@@ -29,8 +29,13 @@
 //! renamed into place. Opening a store finishes what a crash left of it. So across collections, too, a
 //! crash leaves the state after some prefix of the writes.
 //!
-//! Each flush rewrites the whole file of every collection that changed. Up to some ten thousand records that is a matter of
-//! milliseconds; beyond 64 MB a warning says so.
+//! Each flush rewrites the whole file of every collection that changed. Up to some ten thousand records
+//! that is a matter of milliseconds; beyond 64 MB a warning says so.
+//!
+//! # Crashes in tests
+//!
+//! With the feature `sim` there is `sim::SimDisk`, a disk in memory that forgets what was not synced: a
+//! program can crash its own store after every single call of the disk and look at what is left.
 
 mod age;
 mod backup;
@@ -63,8 +68,8 @@ mod scan;
 mod store;
 mod style;
 
-#[cfg(test)]
-mod sim;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 #[cfg(test)]
 mod tests;
 

@@ -15,24 +15,24 @@ use crate::disk::parent_of;
 
 /// How many of the possible images are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     /// Up to so many all are.
-    pub(crate) exhaustive: usize,
+    pub exhaustive: usize,
     /// Of more, so many.
-    pub(crate) samples: usize,
+    pub samples: usize,
     /// Which ones.
-    pub(crate) seed: u64,
+    pub seed: u64,
 }
 
 /// A moment in the life of a simulated disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Cut {
+pub struct Cut {
     world: World,
 }
 
 /// A disk after a crash: everything on it is durable.
 #[derive(Clone, Debug)]
-pub(crate) struct Image {
+pub struct Image {
     world: World,
 }
 
@@ -107,13 +107,15 @@ impl Cut {
 
     /// The process is killed in this moment, and the machine goes on: nothing is lost, but nothing is
     /// more durable either. The new disk remembers what it holds after each call.
-    pub(crate) fn killed(&self) -> SimDisk {
+    #[must_use]
+    pub fn killed(&self) -> SimDisk {
         SimDisk::of(self.world.clone(), true)
     }
 
     /// The disks that a loss of power in this moment may leave, each once. All of them, up to the
     /// budget; else the two extremes and a sample.
-    pub(crate) fn images(&self, budget: &Budget) -> Vec<Image> {
+    #[must_use]
+    pub fn images(&self, budget: &Budget) -> Vec<Image> {
         let mut found = Vec::new();
         let mut known = BTreeSet::new();
         let mut keep = |image: Image| {
@@ -213,23 +215,27 @@ fn survivor_of(file: &File, choice: &mut dyn Choice) -> File {
 
 impl Image {
     /// A machine that starts with this disk.
-    pub(crate) fn boot(&self) -> SimDisk {
+    #[must_use]
+    pub fn boot(&self) -> SimDisk {
         SimDisk::of(self.world.clone(), false)
     }
 
     /// The same, and the disk remembers what it holds after each call.
-    pub(crate) fn boot_remembering(&self) -> SimDisk {
+    #[must_use]
+    pub fn boot_remembering(&self) -> SimDisk {
         SimDisk::of(self.world.clone(), true)
     }
 
     /// The bytes of a file, if it is there.
-    pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let number = self.world.file_number(path).ok()?;
         Some(self.world.file(number).ok()?.live.clone())
     }
 
     /// Equal if names and contents are.
-    pub(crate) fn fingerprint(&self) -> u64 {
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
         let mut hash = DefaultHasher::new();
         for (path, dir) in &self.world.dirs {
             path.hash(&mut hash);

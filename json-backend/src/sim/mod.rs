@@ -24,6 +24,31 @@
 //! Every call has a number, from 1. After each the disk remembers what it holds, so one run has all its
 //! crashes in it: [`SimDisk::at`]. Temp names are numbered, and so are times: two runs that ask the
 //! same get the same.
+//!
+//! # Use
+//!
+//! ```
+//! use larder_core::{Backend, Collection, Options, RepositoryExt};
+//! use larder_json::sim::{Budget, SimDisk};
+//! use serde_json::{Value, json};
+//!
+//! let disk = SimDisk::new();
+//! let store = disk.open("/data", Options::default())?;
+//! let notes = store.collection(Collection::<Value>::named("notes"))?;
+//! notes.save(json!({"id": "a"}))?.wait()?; // acknowledged: no crash takes it from here on
+//! let from = disk.steps();
+//! notes.save(json!({"id": "b"}))?.wait()?;
+//!
+//! let budget = Budget { exhaustive: 100, samples: 20, seed: 1 };
+//! for step in from..=disk.steps() {
+//!     for image in disk.at(step).expect("it was there").images(&budget) {
+//!         let store = image.boot().open("/data", Options::default())?;
+//!         let notes = store.collection(Collection::<Value>::named("notes"))?;
+//!         assert!(notes.get("a")?.is_some(), "lost by a crash after call {step}");
+//!     }
+//! }
+//! # Ok::<(), larder_core::Error>(())
+//! ```
 
 mod disk;
 mod images;
@@ -34,26 +59,32 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use larder_core::{Options, Result};
 use parking_lot::Mutex;
 
+use crate::JsonStore;
 use crate::disk::DiskError;
-pub(crate) use images::{Budget, Cut, Image};
+pub use images::{Budget, Cut, Image};
 use world::World;
 
 /// What a fault looks like.
+///
+/// Kinds of calls are: `resolve`, `identity`, `read`, `list`, `lock`, which only look; `create_temp`,
+/// `write`, `sync`, `stat`, `rename`, `create`, `keep`, `drop` of a temp file; `rename`, `remove`,
+/// `create_dirs`, `sync_dir` of a directory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// How many calls still fail.
-    pub(crate) times: u32,
+    pub times: u32,
     /// The number of the system's error.
-    pub(crate) errno: i32,
+    pub errno: i32,
     /// Whether the call does what it was told and only its answer is an error. Of renames only.
-    pub(crate) done: bool,
+    pub done: bool,
 }
 
 /// A simulated disk. Clones are handles on the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct SimDisk {
+pub struct SimDisk {
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -91,9 +122,17 @@ enum Go {
     Lie(io::Error),
 }
 
+/// As [`SimDisk::new`].
+impl Default for SimDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl SimDisk {
     /// An empty disk that remembers what it held after each call.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self::of(World::new(), true)
     }
 
@@ -112,18 +151,27 @@ impl SimDisk {
         }
     }
 
+    /// Opens the store in this directory of the disk, as `JsonStore::open` does in one of a real disk.
+    ///
+    /// # Errors
+    ///
+    /// As `JsonStore::open`.
+    pub fn open(&self, dir: impl AsRef<Path>, options: Options) -> Result<JsonStore> {
+        JsonStore::open_on(Arc::new(self.clone()), dir.as_ref(), options)
+    }
+
     /// A directory that is there, durably.
-    pub(crate) fn put_dir(&self, path: &Path) {
+    pub fn put_dir(&self, path: &Path) {
         self.put(|world| world.put_dir(path));
     }
 
     /// A symbolic link that is there, durably.
-    pub(crate) fn put_link(&self, path: &Path, to: &Path) {
+    pub fn put_link(&self, path: &Path, to: &Path) {
         self.put(|world| world.put_link(path, to));
     }
 
     /// A file that is there, durably.
-    pub(crate) fn put_file(&self, path: &Path, bytes: &[u8]) {
+    pub fn put_file(&self, path: &Path, bytes: &[u8]) {
         self.put(|world| world.put_file(path, bytes));
     }
 
@@ -142,45 +190,49 @@ impl SimDisk {
     }
 
     /// How many calls were made.
-    pub(crate) fn steps(&self) -> usize {
+    #[must_use]
+    pub fn steps(&self) -> usize {
         self.shared.lock().calls.len()
     }
 
     /// The calls that were made: what, and of which file.
-    pub(crate) fn calls(&self) -> Vec<String> {
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
         self.shared.lock().calls.clone()
     }
 
     /// The calls that failed, in order.
-    pub(crate) fn failed(&self) -> Vec<String> {
+    #[must_use]
+    pub fn failed(&self) -> Vec<String> {
         self.shared.lock().failed.clone()
     }
 
     /// What the disk held after this many calls; `None` if that is not so many yet, or if nothing is
     /// remembered.
-    pub(crate) fn at(&self, step: usize) -> Option<Cut> {
+    #[must_use]
+    pub fn at(&self, step: usize) -> Option<Cut> {
         let shared = self.shared.lock();
         let world = shared.history.as_ref()?.get(step)?.clone();
         Some(Cut::new(world))
     }
 
     /// The power goes after this many calls: every later one fails.
-    pub(crate) fn cut_after(&self, step: usize) {
+    pub fn cut_after(&self, step: usize) {
         self.shared.lock().cut = Some(step);
     }
 
     /// Calls fail from this number on.
-    pub(crate) fn fail_from(&self, step: usize, fault: Fault) {
+    pub fn fail_from(&self, step: usize, fault: Fault) {
         self.shared.lock().from = Some((step, fault));
     }
 
     /// Calls of this kind fail from now on.
-    pub(crate) fn fail_kind(&self, call: &'static str, fault: Fault) {
+    pub fn fail_kind(&self, call: &'static str, fault: Fault) {
         self.shared.lock().kinds.insert(call, fault);
     }
 
     /// Nothing fails any more.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         let mut shared = self.shared.lock();
         shared.from = None;
         shared.kinds.clear();
@@ -232,7 +284,7 @@ impl Shared {
         path: &Path,
         act: impl FnOnce(&mut World) -> io::Result<T>,
         fail: impl FnOnce(&mut World),
-    ) -> Result<T, DiskError> {
+    ) -> std::result::Result<T, DiskError> {
         let result = match self.begin(call, path) {
             Go::Well => act(&mut self.world),
             Go::Fail(error) => {

@@ -16,7 +16,6 @@ mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use larder_core::{Backend, BackendExt, Collection, ErrorKind, Options, Query, RepositoryExt};
@@ -56,7 +55,7 @@ pub(super) fn at(name: &str) -> PathBuf {
 }
 
 pub(super) fn open(disk: &SimDisk, options: Options) -> larder_core::Result<JsonStore> {
-    JsonStore::open_on(Arc::new(disk.clone()), Path::new(DIR), options)
+    disk.open(DIR, options)
 }
 
 fn repositories(store: &JsonStore) -> [JsonRepository<Value>; 2] {
