@@ -410,6 +410,19 @@ fn resolved_ones_are_archived(place: Place) {
     let archived = it.gates.archive(2).unwrap().wait().unwrap();
     let archived: Vec<&str> = archived.iter().map(|gate| &*gate.id).collect();
     assert_eq!(archived, [&*ids[2], &*ids[3], &*ids[4]]);
+    // Who is late hears what became of it, and who said the same is content.
+    let late = it
+        .gates
+        .decide(&ids[3], Decision::Reject, Decider::Discord)
+        .unwrap_err();
+    let told = (GateStatus::Approved, Some(ResolvedBy::Terminal), 2);
+    assert_eq!(winner(late), told);
+    let same = it
+        .gates
+        .decide(&ids[3], Decision::Approve, Decider::Discord)
+        .unwrap();
+    assert_eq!(same.resolved_by, Some(ResolvedBy::Terminal));
+    assert!(it.gates.get(&ids[3]).unwrap().is_none());
     let it = it.restart(GatesOnStart::ResumePending);
     let counts = BTreeMap::from([(GateStatus::Pending, 1), (GateStatus::Approved, 2)]);
     assert_eq!(it.counts(), counts);
@@ -417,6 +430,10 @@ fn resolved_ones_are_archived(place: Place) {
     let archived = store.try_transaction(|tx| it.gates.archive_in(tx, 0));
     assert_eq!(archived.unwrap().wait().unwrap().len(), 2);
     assert_eq!(it.counts(), BTreeMap::from([(GateStatus::Pending, 1)]));
+    let put_away = it.gates.archived().find(Query::all()).unwrap();
+    let statuses = put_away.iter().map(|it| it.gate.status);
+    assert_eq!(statuses.collect::<Vec<_>>(), [GateStatus::Approved; 5]);
+    assert!(put_away.iter().all(|it| it.archived_at == 2_004));
 }
 
 fn ids_differ(place: Place) {

@@ -172,6 +172,8 @@ fn it_resolves_when_the_gate_is_archived_already(place: Place) {
     assert_eq!(blocking.wait().unwrap().status, GateStatus::Rejected);
     let awaited = pollster::block_on(awaited).unwrap();
     assert_eq!(awaited.status, GateStatus::Rejected);
+    let later = gates.receipt(&gate.id).unwrap().wait().unwrap();
+    assert_eq!(later.status, GateStatus::Rejected);
 }
 
 fn it_resolves_by_whatever_handle(place: Place) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use larder::{Repository as _, Transaction, Write};
 
+use super::archive::read;
 use super::decision::{Decider, Decision, Resolution};
 use super::record::{Gate, GateStatus};
 use super::store::Gates;
@@ -140,7 +141,7 @@ impl Gates {
 
     /// Lets one gate expire, if its time is over; `None` if it is pending still.
     pub(super) fn look_at(&self, id: &str) -> Result<Option<Arc<Gate>>> {
-        let gate = self.get(id)?.ok_or_else(|| Error::not_found("gate", id))?;
+        let gate = self.wherever(id)?;
         if gate.status.is_terminal() {
             return Ok(Some(gate));
         }
@@ -190,11 +191,6 @@ impl Gates {
             source,
         })
     }
-}
-
-pub(super) fn read(tx: &Transaction<'_>, id: &str) -> Result<Arc<Gate>> {
-    tx.get::<Gate>(id)?
-        .ok_or_else(|| Error::not_found("gate", id))
 }
 
 /// Who won.

@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The right to be told once what became of a gate: from [`Gates::receipt`].
 ///
 /// It resolves when the gate is decided, expires or is invalidated, by whatever handle on the store in
-/// this process, or was already when the receipt was made, such as before a restart. The gate that it
+/// this process, or was already when the receipt was made, such as before a restart, archived or not. The gate that it
 /// gives is durable. After that it gives the same again.
 ///
 /// | what you do | what you get |
@@ -54,7 +54,7 @@ impl Receipt {
     pub(super) fn new(gates: Gates, id: &str) -> Result<Self> {
         // Listen before looking, or a decision in between would be missed.
         let changes = gates.repository.changes()?;
-        let gate = gates.get(id)?.ok_or_else(|| Error::not_found("gate", id))?;
+        let gate = gates.wherever(id)?;
         Ok(Self {
             gates,
             id: id.to_owned(),
@@ -171,7 +171,7 @@ impl Receipt {
         let mut ours = false;
         for change in changes.iter().filter(|change| *change.id == *self.id) {
             ours = true;
-            // It may be archived by the time somebody looks.
+            // It may be gone by the time somebody looks.
             let gate = change.after.as_ref().or(change.before.as_ref());
             if let Some(gate) = gate.filter(|gate| gate.status.is_terminal()) {
                 self.seen.get_or_insert_with(|| Arc::clone(gate));
@@ -189,7 +189,7 @@ impl Receipt {
         }
         let mut seen = self.gates.look_at(&self.id);
         if let Err(Error::NotFound { .. }) = seen {
-            // Perhaps it was resolved and archived just now. A flush begins between writes, so what is
+            // Perhaps it was resolved and removed just now. A flush begins between writes, so what is
             // visible has been told then.
             self.gates.repository.flush().detach();
             self.read_on();

@@ -1,13 +1,14 @@
 //! The verbs of gates.
 //!
 //! Owns [`Gates`]: which change may be made when, and who is told. What a change does to a record is
-//! `decision.rs`; waiting for one is `receipt.rs`.
+//! `decision.rs`; waiting for one is `receipt.rs`; putting resolved ones away is `archive.rs`.
 
 use std::sync::Arc;
 
-use larder::{AnyRepository, Query, RepositoryExt as _, Retention, Store, Transaction, Write};
+use larder::{AnyRepository, Query, RepositoryExt as _, Store, Transaction, Write};
 
-use super::change::{Found, in_callers, read, resolved};
+use super::archive::{ArchivedGate, read};
+use super::change::{Found, in_callers, resolved};
 use super::decision::{Decider, Decision, NewGate, Resolution};
 use super::options::GateOptions;
 use super::receipt::Receipt;
@@ -33,6 +34,7 @@ const TRIES: usize = 32;
 /// | [`decide`](Self::decide), [`invalidate`](Self::invalidate), [`expire_due`](Self::expire_due) gave a gate, or said who won | it stays so | it stays so |
 /// | a [`Receipt`] resolved | it stays so | it stays so |
 /// | [`bind_message`](Self::bind_message), [`archive`](Self::archive) were awaited | kept | kept |
+/// | a gate in the archive that is gone from here | both or neither | both or neither |
 ///
 /// (With `durability = "process-crash"` the last column reads "may be lost".) A pending gate's time
 /// counts from when it was made, by the clock: no restart extends it.
@@ -73,12 +75,13 @@ const TRIES: usize = 32;
 pub struct Gates {
     pub(super) store: Store,
     pub(super) repository: AnyRepository<Gate>,
+    pub(super) archive: AnyRepository<ArchivedGate>,
     pub(super) options: GateOptions,
     at_start: Arc<GatesAtStart>,
 }
 
 impl Gates {
-    /// Opens the collection, and resumes or invalidates what is pending, as the options say:
+    /// Opens the collections `gates` and `gates-archive`, and resumes or invalidates what is pending, as the options say:
     /// [`at_start`](Self::at_start) tells which. That is durable when this returns.
     ///
     /// # Errors
@@ -89,6 +92,7 @@ impl Gates {
         let mut gates = Self {
             store: store.clone(),
             repository: store.repository()?,
+            archive: store.repository()?,
             options,
             at_start: Arc::default(),
         };
@@ -138,7 +142,7 @@ impl Gates {
         let now = self.now();
         let mut id = self.new_id(now);
         for _ in 0..TRIES {
-            if tx.get::<Gate>(&id)?.is_none() {
+            if tx.get::<Gate>(&id)?.is_none() && tx.get::<ArchivedGate>(&id)?.is_none() {
                 break;
             }
             id = self.new_id(now);
@@ -297,28 +301,6 @@ impl Gates {
         })
     }
 
-    /// Takes all resolved gates but the newest so many, by when they were resolved, out of the
-    /// collection and gives them: to be kept elsewhere, or not at all. Pending gates stay.
-    ///
-    /// Gone at once, durably when the [`Write`] is awaited.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Larder`]. Nothing was changed.
-    pub fn archive(&self, keep: usize) -> Result<Write<Vec<Arc<Gate>>>> {
-        Ok(self.repository.retain(&resolved_but(keep))?)
-    }
-
-    /// As [`archive`](Self::archive), in a transaction of the caller's, such as one that puts them into
-    /// another collection.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Larder`].
-    pub fn archive_in(&self, tx: &Transaction<'_>, keep: usize) -> Result<Vec<Arc<Gate>>> {
-        Ok(tx.of::<Gate>()?.retain(&resolved_but(keep))?)
-    }
-
     /// Waits for what becomes of a gate; see [`Receipt`].
     ///
     /// # Errors
@@ -368,11 +350,4 @@ impl Gates {
             .map(|status| Ok((status, self.repository.count(Gate::STATUS.is(status))?)))
             .collect()
     }
-}
-
-fn resolved_but(keep: usize) -> Retention<Gate> {
-    let resolved = GateStatus::ALL
-        .into_iter()
-        .filter(|status| status.is_terminal());
-    Retention::newest(keep, Gate::RESOLVED_AT).among(Gate::STATUS.any_of(resolved))
 }
