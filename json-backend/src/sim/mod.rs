@@ -55,6 +55,7 @@ mod images;
 mod world;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,6 +174,18 @@ impl SimDisk {
     /// A file that is there, durably.
     pub fn put_file(&self, path: &Path, bytes: &[u8]) {
         self.put(|world| world.put_file(path, bytes));
+    }
+
+    /// The files in a directory with what is in them, as a program that runs sees them. It is no call.
+    #[must_use]
+    pub fn files(&self, dir: &Path) -> BTreeMap<OsString, Vec<u8>> {
+        let world = &self.shared.lock().world;
+        let names = world.names(dir).unwrap_or_default();
+        let files = names.into_iter().filter_map(|name| {
+            let number = world.file_number(&dir.join(&name)).ok()?;
+            Some((name, world.file(number).ok()?.live.clone()))
+        });
+        files.collect()
     }
 
     /// By the back door: it is no call, and what was there after the last one is this from now on.
