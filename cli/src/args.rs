@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::help;
 use crate::where_clause::Clause;
-pub(crate) use import::{DefinitionArgs, ImportArgs, OnInvalidArg};
+pub(crate) use import::{DefinitionArgs, ImportArgs, OnInvalidArg, TargetArgs};
 pub(crate) use watch::WatchArgs;
 
 /// Looks into, fills and mends the stores of Larder.

@@ -1,13 +1,15 @@
 //! What collection an import goes into.
 //!
 //! Owns [`resolve`]: the options of the command, over the definition that is kept beside the data,
-//! over plain defaults. It only reads; the store keeps the result with the first write.
+//! over plain defaults; or the definition of a record type, as it is. It only reads; the store keeps
+//! the result with the first write.
 
 use larder::{
-    Collection, CollectionConfig, Definition, Document, IndexConfig, Repository as _, Store,
+    Collection, CollectionConfig, Definition, Document, IndexConfig, IndexDefinition,
+    Repository as _, Store,
 };
 
-use crate::args::DefinitionArgs;
+use crate::args::{DefinitionArgs, TargetArgs};
 use crate::failure::Failure;
 use crate::open::Place;
 
@@ -27,22 +29,27 @@ pub(crate) struct Resolved {
 pub(crate) fn resolve(
     place: &Place,
     there: Option<&Store>,
-    name: &str,
+    target: &TargetArgs,
     options: &DefinitionArgs,
 ) -> Result<Resolved, Failure> {
+    let name = target.collection();
     if let Some(configured) = place.config().collections.get(name) {
-        if options.is_given() {
-            return Err(Failure::Request(format!(
+        return match target.record_type {
+            Some(_) => Err(Failure::Request(format!(
+                "the configuration file {} defines {name:?}, and so does --as {name}: take it out \
+                 there, or import with --collection {name}",
+                place.typed()
+            ))),
+            None if options.is_given() => Err(Failure::Request(format!(
                 "the configuration file {} defines {name:?}; change the definition there",
                 place.typed()
-            )));
-        }
-        return Ok(Resolved {
-            collection: checked(configured.collection(name)?)?,
-            changes: vec![],
-        });
+            ))),
+            None => Ok(Resolved {
+                collection: checked(configured.collection(name)?)?,
+                changes: vec![],
+            }),
+        };
     }
-    let wanted = options.definition(name)?;
     let definitions = there
         .map(Store::definitions)
         .transpose()?
@@ -50,16 +57,23 @@ pub(crate) fn resolve(
     let known = definitions
         .into_iter()
         .find(|definition| definition.collection == name);
+    let collection = match (target.record_type, &known) {
+        // As a program with the type would: what is kept of another definition, it replaces.
+        (Some(record_type), _) => record_type.documents()?,
+        (None, None) => Collection::from_definition(options.definition(name)?),
+        (None, Some(known)) => {
+            let wanted = options.definition(name)?;
+            Collection::from_definition(merge(known, wanted, options))
+        }
+    };
     let (Some(known), Some(store)) = (known, there) else {
         return Ok(Resolved {
-            collection: Collection::from_definition(wanted),
+            collection,
             changes: vec![],
         });
     };
-    let merged = merge(&known, wanted, options);
-    let changes = changes(&known, &merged);
-    let collection = checked(Collection::from_definition(merged.clone()))?;
-    if merged.id != known.id {
+    let wanted = collection.definition()?;
+    if wanted.id != known.id {
         let lost = store
             .collection(collection.clone())?
             .load_report()
@@ -67,14 +81,14 @@ pub(crate) fn resolve(
         if lost > 0 {
             return Err(Failure::Request(format!(
                 "the id of {name:?} is {}, and {lost} of its records have none at {}: nothing was \
-                 changed. Import into a new collection instead",
-                known.id, merged.id
+                 changed. Import into a new collection or another store instead",
+                known.id, wanted.id
             )));
         }
     }
     Ok(Resolved {
         collection,
-        changes,
+        changes: changes(&known, &wanted),
     })
 }
 
@@ -145,27 +159,37 @@ fn merge(known: &Definition, wanted: Definition, options: &DefinitionArgs) -> De
 }
 
 /// What differs, in words.
-fn changes(known: &Definition, merged: &Definition) -> Vec<String> {
+fn changes(known: &Definition, wanted: &Definition) -> Vec<String> {
     let mut changes = Vec::new();
-    if known.id != merged.id {
-        changes.push(format!("the id is at {}", merged.id));
+    if known.version != wanted.version {
+        changes.push(format!("version {}", wanted.version));
     }
-    if known.schema != merged.schema {
+    if known.id != wanted.id {
+        changes.push(format!("the id is at {}", wanted.id));
+    }
+    if known.schema != wanted.schema {
         changes.push("another schema".to_owned());
     }
-    for index in merged
-        .indexes
-        .iter()
-        .filter(|index| !known.indexes.contains(index))
-    {
-        let unique = if index.unique {
-            "unique index"
-        } else {
-            "index"
-        };
-        changes.push(format!("{unique} {}", index.name));
+    for index in &wanted.indexes {
+        if !known.indexes.contains(index) {
+            changes.push(described(index));
+        }
+    }
+    for index in &known.indexes {
+        if !wanted.indexes.iter().any(|it| it.name == index.name) {
+            changes.push(format!("no {} any more", described(index)));
+        }
     }
     changes
+}
+
+fn described(index: &IndexDefinition) -> String {
+    let kind = if index.unique {
+        "unique index"
+    } else {
+        "index"
+    };
+    format!("{kind} {}", index.name)
 }
 
 #[cfg(test)]

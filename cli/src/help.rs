@@ -42,6 +42,15 @@ kept beside the data, so it is given once. Given again, what is said changes and
 new definition go to quarantine, and are reported. A collection that a configuration file defines is \
 changed there and not here.
 
+With --as the collection is that of a record type of larder-stores, the stores of an agent \
+orchestrator: its name, its id, its schema and its indexes are the type's, so none of them can be \
+given. A record is refused where a program with these stores would drop it on load; of two with one \
+unique key the first one in the file stays. What is taken keeps the order of its fields and those \
+that the type does not know. Afterwards the program opens the collection as its own, and nothing has \
+to be verified anew. If the collection had another definition, it has the type's then, and its old \
+records are judged by that. Only records are written: what the stores do when they start (to gates \
+that are pending, to runs that nobody drives) is left to the program.
+
 When the command ends with status 0 or 1, everything it reports is durable. It may be interrupted \
 at any time: the store is whole, and holds the records up to some point of the import.
 
@@ -63,6 +72,7 @@ Exit status: 0 if nothing was dropped, 1 if something was, 2 if it could not run
 Examples:
   larder import sessions.json --to json:./data --collection sessions \\
       --schema session.schema.json --unique channelId --index categoryId
+  larder import sessions.json --to sqlite:./data.db --as sessions
   larder import gates.json --to larder.toml --collection gates --on-invalid reject
   tail -f events.ndjson | larder import - --to json:./data --collection events --ack";
 

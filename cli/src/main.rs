@@ -11,6 +11,7 @@ mod help;
 mod open;
 mod output;
 mod progress;
+mod record_type;
 mod where_clause;
 
 use std::process::ExitCode;

@@ -1,10 +1,13 @@
 //! What can be typed for `larder import`.
 //!
-//! Owns the shape of its arguments, as `args.rs` does for all others.
+//! Owns the shape of its arguments, as `args.rs` does for all others. What stands behind the names of
+//! record types is `record_type.rs`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use crate::record_type::RecordType;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
@@ -16,9 +19,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
 
-    /// Name of the collection
-    #[arg(long, short, value_name = "NAME")]
-    pub(crate) collection: String,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
 
     #[command(flatten)]
     pub(crate) definition: DefinitionArgs,
@@ -30,6 +32,35 @@ pub(crate) struct ImportArgs {
     /// Prints `ACK <n>` when record n is durable, as the records come
     #[arg(long)]
     pub(crate) ack: bool,
+}
+
+/// Which collection is meant: by its name, or by the type that its records have.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TargetArgs {
+    /// Name of the collection
+    #[arg(long, short, value_name = "NAME")]
+    collection: Option<String>,
+
+    /// Type of the records, which says the collection, the id, the schema and the indexes
+    #[arg(
+        long = "as",
+        value_name = "TYPE",
+        conflicts_with_all = ["schema", "id", "unique", "index"]
+    )]
+    pub(crate) record_type: Option<RecordType>,
+}
+
+impl TargetArgs {
+    /// The name of the collection.
+    pub(crate) fn collection(&self) -> &str {
+        match (self.record_type, &self.collection) {
+            (Some(record_type), _) => record_type.collection(),
+            (None, Some(name)) => name,
+            // One of the two is required.
+            (None, None) => "",
+        }
+    }
 }
 
 /// What a collection is, as far as it is said.

@@ -88,6 +88,19 @@ impl Case {
         args.extend(more);
         self.run(&args)
     }
+
+    /// Imports a file as records of this type.
+    pub(crate) fn import_as(&self, file: &str, to: &str, name: &str, more: &[&str]) -> Ran {
+        let mut args = vec!["import", file, "--to", to, "--as", name];
+        args.extend(more);
+        self.run(&args)
+    }
+
+    /// Opens `json:./data` or such in this process.
+    pub(crate) fn open(&self, store: &str) -> larder::Store {
+        let (scheme, path) = store.split_once(":./").unwrap();
+        larder::Store::open(format!("{scheme}:{}", self.path(path).display())).unwrap()
+    }
 }
 
 impl From<Output> for Ran {
@@ -134,6 +147,11 @@ impl Ran {
 
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+/// The path of a fixture.
+pub(crate) fn fixture(path: &str) -> String {
+    fixtures().join(path).to_str().unwrap().to_owned()
 }
 
 pub(crate) fn schema(collection: &str) -> PathBuf {

@@ -34,7 +34,7 @@ pub(super) fn run(
 ) -> Result<Report, Failure> {
     let lines = Lines::open(&args.file)?;
     let (sender, receiver) = sync_channel(AHEAD);
-    let collection = args.collection.clone();
+    let collection = args.target.collection().to_owned();
     let feeder = thread::Builder::new()
         .name("larder-import".to_owned())
         .spawn(move || feed(importer, lines, &collection, &sender))

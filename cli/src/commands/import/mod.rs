@@ -52,7 +52,11 @@ pub(super) fn run(args: &ImportArgs, out: &mut Output) -> Outcome {
         return Ok(report.verdict());
     }
     let place = place.with_default_debounce(DEBOUNCE);
-    let file = RecordFile::parse(read_all(&args.file)?, source(args), &args.collection)?;
+    let file = RecordFile::parse(
+        read_all(&args.file)?,
+        source(args),
+        args.target.collection(),
+    )?;
     let report = if on_invalid == OnInvalid::Reject {
         all_or_nothing(&place, args, &file)?
     } else {
@@ -81,7 +85,7 @@ fn source(args: &ImportArgs) -> &str {
 /// The collection that is meant; the store is only read.
 fn define(place: &Place, args: &ImportArgs) -> Result<Resolved, Failure> {
     let there = place.reader_if_there()?;
-    let resolved = resolve(place, there.as_ref(), &args.collection, &args.definition);
+    let resolved = resolve(place, there.as_ref(), &args.target, &args.definition);
     if let Some(store) = there {
         store.close().wait()?;
     }
@@ -97,15 +101,15 @@ struct Opened {
 
 impl Opened {
     fn new(place: &Place, resolved: Resolved, args: &ImportArgs) -> Result<Self, Failure> {
+        let store = place.writer()?;
+        let repository = store.collection(resolved.collection)?;
         if !resolved.changes.is_empty() {
             note(format_args!(
                 "the definition of {:?} changes: {}",
-                args.collection,
+                args.target.collection(),
                 resolved.changes.join(", ")
             ));
         }
-        let store = place.writer()?;
-        let repository = store.collection(resolved.collection)?;
         let importer = Importer::new(&store, &repository)?;
         Ok(Self {
             store,
@@ -148,7 +152,7 @@ fn finish(
 /// Imports all records in one step, or none.
 fn all_or_nothing(place: &Place, args: &ImportArgs, file: &RecordFile) -> Result<Report, Failure> {
     let there = place.reader_if_there()?;
-    let resolved = resolve(place, there.as_ref(), &args.collection, &args.definition)?;
+    let resolved = resolve(place, there.as_ref(), &args.target, &args.definition)?;
     let trial = trial(there.as_ref(), &resolved.collection)?;
     if let Some(store) = there {
         store.close().wait()?;
@@ -166,7 +170,7 @@ fn all_or_nothing(place: &Place, args: &ImportArgs, file: &RecordFile) -> Result
     match opened.repository.save_all(records) {
         Ok(write) => write.detach(),
         // Somebody wrote to the store between the trial and now.
-        Err(error) => match Issue::refused(&args.collection, &error) {
+        Err(error) => match Issue::refused(args.target.collection(), &error) {
             Some(issue) => {
                 report.issues.push(issue);
                 return Ok(report.rejected());
