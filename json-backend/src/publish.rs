@@ -210,15 +210,17 @@ struct Sink<'a> {
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(error) = &self.failed {
-            return Err(error.kind().into());
+        // Never the kind of the error: what was interrupted would be written again, after that part of
+        // it which has been written.
+        let is_over = || Err(io::ErrorKind::Other.into());
+        if self.failed.is_some() {
+            return is_over();
         }
         match self.temp.write_all(bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
-                let kind = error.kind();
                 self.failed = Some(error);
-                Err(kind.into())
+                is_over()
             }
         }
     }

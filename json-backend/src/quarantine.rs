@@ -62,7 +62,8 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<Quarantined>, Dis
 }
 
 /// Adds these entries, durably. One that is there already, because the same bytes were rejected
-/// before, is not added again.
+/// before, is not added again. The file is written anew all the same: what is seen in it may be what
+/// could not be synced, by this program or by one before it.
 pub(crate) fn add(
     disk: &dyn Disk,
     path: &Path,
@@ -81,7 +82,8 @@ pub(crate) fn add(
             }
         }
     }
-    if lines.lines.len() == before {
+    let is_durable = entries.is_empty() || !sync;
+    if lines.lines.len() == before && is_durable {
         return Ok(());
     }
     lines.publish(disk, path, sync)

@@ -9,6 +9,7 @@
 //! many.
 
 mod faults;
+mod faults_everywhere;
 mod kills;
 mod migration;
 mod prefix;
