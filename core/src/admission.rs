@@ -14,8 +14,9 @@ use crate::collection::{Collection, Prepared};
 use crate::definition::Definition;
 use crate::encode::encode;
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{IndexDef, JsonFields};
+use crate::index::IndexDef;
 use crate::issue::IssueKind;
+use crate::json_fields::JsonFields;
 use crate::key::Key;
 use crate::record::Data;
 
@@ -260,11 +261,7 @@ impl<T: Data> Admission<T> {
             .map(|index| index.keys(&record, json).map_err(|error| (index, error)))
             .collect::<Result<_, _>>()
             .map_err(|(index, error)| {
-                let path = index
-                    .paths()
-                    .first()
-                    .map(|path| &**path)
-                    .unwrap_or_default();
+                let path = index.path_at_fault(json);
                 let mut rejection =
                     Rejection::new(IssueKind::InvalidKey, "an indexed field cannot be a key");
                 rejection.violations = vec![Violation::new(path, "index", error.to_string())];

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use larder_schema::{Pointer, Tree};
+use larder_schema::Pointer;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json_fields::JsonFields;
 use crate::key::{Key, KeyError};
 use crate::key_encode::key_of;
 
@@ -368,6 +368,16 @@ impl<T> IndexDef<T> {
         }
         keys_at(&self.pointers, self.multi, json)
     }
+
+    /// Where the value stands that cannot be a key, of a record whose [`keys`](Self::keys) are an error.
+    pub(crate) fn path_at_fault(&self, json: &dyn JsonFields) -> &str {
+        let mut fields = self.pointers.iter().zip(&self.paths);
+        fields
+            .find(|(pointer, _)| json.key(pointer).is_err())
+            .map(|(_, path)| path)
+            .or(self.paths.first())
+            .map_or("", |path| path)
+    }
 }
 
 /// The keys at these paths of a JSON document.
@@ -389,61 +399,4 @@ pub(crate) fn keys_at(
         }
     }
     keys.finish()
-}
-
-/// A record's JSON, in whatever form is at hand, as far as an index needs it.
-pub(crate) trait JsonFields {
-    /// The key at a path; a field that is not there is [`Key::None`].
-    fn key(&self, path: &Pointer) -> Result<Key, KeyError>;
-
-    /// The key of each element of the list at a path; one scalar counts as a list of one.
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError>;
-}
-
-impl JsonFields for Value {
-    fn key(&self, path: &Pointer) -> Result<Key, KeyError> {
-        path.resolve(self).map_or(Ok(Key::None), Key::from_json)
-    }
-
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
-        match path.resolve(self) {
-            None | Some(Value::Null) => {}
-            Some(Value::Array(values)) => {
-                for value in values {
-                    keys.push(Key::from_json(value)?);
-                }
-            }
-            Some(value) => keys.push(Key::from_json(value)?),
-        }
-        Ok(())
-    }
-}
-
-impl JsonFields for Tree<'_> {
-    fn key(&self, path: &Pointer) -> Result<Key, KeyError> {
-        self.pointer(path).map_or(Ok(Key::None), Key::from_tree)
-    }
-
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
-        match self.pointer(path) {
-            None | Some(Tree::Null) => {}
-            Some(Tree::Array(values)) => {
-                for value in values {
-                    keys.push(Key::from_tree(value)?);
-                }
-            }
-            Some(value) => keys.push(Key::from_tree(value)?),
-        }
-        Ok(())
-    }
-}
-
-impl Key {
-    /// The key of a JSON value that borrows its text; the same as [`Key::from_json`].
-    fn from_tree(tree: &Tree<'_>) -> Result<Self, KeyError> {
-        match tree {
-            Tree::String(text) => Ok(Self::text(&**text)),
-            other => Self::from_json(&other.to_value()),
-        }
-    }
 }

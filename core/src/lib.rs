@@ -38,6 +38,7 @@ mod holder;
 mod index;
 mod issue;
 mod journal;
+mod json_fields;
 mod key;
 mod key_arg;
 mod key_encode;

@@ -12,7 +12,8 @@ use larder_schema::Pointer;
 
 use crate::collection::pointer_text;
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{Extract, Field, Index, JsonFields as _, Keys, Paths, UniqueIndex};
+use crate::index::{Extract, Field, Index, Keys, Paths, UniqueIndex};
+use crate::json_fields::JsonFields as _;
 use crate::key::{Key, KeyError};
 use crate::query::{Query, Target, Test};
 use crate::record::Data;

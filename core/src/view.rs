@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::document::Document;
 use crate::encode::encode;
-use crate::index::JsonFields;
+use crate::json_fields::JsonFields;
 use crate::key::{Key, KeyError};
 use crate::record::Data;
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder_core::backend::{Journal, Medium, Progress};
 use larder_core::{
-    Durability, Error, ErrorKind, Issue, OnExternalChange, Options, Quarantined, Result,
+    Definition, Durability, Error, ErrorKind, Issue, OnExternalChange, Options, Quarantined, Result,
 };
 use parking_lot::Mutex;
 
@@ -121,6 +121,14 @@ impl JsonMedium {
             .values()
             .flat_map(|files| files.quarantine.clone())
             .collect()
+    }
+
+    /// The definition of an open collection that is not in its file yet.
+    pub(crate) fn pending_definition(&self, collection: &str) -> Option<Definition> {
+        let open = self.files.lock();
+        open.files
+            .get(collection)
+            .and_then(|files| files.definition.clone())
     }
 
     /// Adds entries; they are in their files when everything up to the next flush is durable.

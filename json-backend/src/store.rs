@@ -309,14 +309,27 @@ impl Backend for JsonStore {
     }
 
     fn collections(&self) -> Result<Vec<String>> {
-        let Shared { disk, dir, .. } = &*self.shared;
-        let names = definition::collections(&**disk, dir).map_err(JsonError::from)?;
+        let Shared {
+            disk, dir, shelf, ..
+        } = &*self.shared;
+        let mut names = definition::collections(&**disk, dir).map_err(JsonError::from)?;
+        if matches!(self.shared.access, Access::Write { .. }) {
+            // One that was opened is there before the first flush makes its files.
+            names.extend(shelf.names());
+        }
         Ok(names.into_iter().collect())
     }
 
     fn definition(&self, collection: &str) -> Result<Definition> {
         check_name(collection)?;
-        let Shared { disk, dir, .. } = &*self.shared;
+        let Shared {
+            disk, dir, access, ..
+        } = &*self.shared;
+        if let Access::Write { medium, .. } = access
+            && let Some(definition) = medium.pending_definition(collection)
+        {
+            return Ok(definition);
+        }
         definition::read_or_guess(&**disk, dir, collection)
     }
 
