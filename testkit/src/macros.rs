@@ -85,6 +85,7 @@ macro_rules! __for_each_case {
                 what_failed_is_flushed_later [Keep Crash Fail];
                 the_store_recovers_by_itself [Keep Crash Fail];
                 health_says_so [Fail];
+                who_watches_is_told [Fail];
                 it_does_not_close_before_it_could_flush [Keep Fail];
                 nothing_that_was_safe_is_lost_meanwhile [Keep Crash Fail];
             }

@@ -183,6 +183,7 @@ pub fn what_does_not_read_back_is_refused<S: Setup>(setup: &S) {
         value: 1,
     }));
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(error.violations()[0].keyword(), "required", "{error}");
     assert_eq!(lopsided.count(Query::all()).unwrap(), 0);
 }
 

@@ -102,6 +102,9 @@ pub fn conditions_on_numbers_hold<S: Setup>(setup: &S) {
     tests.push(Test::Is(Key::text("2")));
     tests.push(Test::IsNone);
     tests.push(Test::StartsWith("2".to_owned()));
+    // No key is of two kinds.
+    let (number, text) = (Key::int(0), Key::text("z"));
+    tests.push(Test::Range(Bound::Included(number), Bound::Included(text)));
     tests.push(Test::AnyOf(vec![Key::int(2), Key::None, Key::int(10)]));
     for test in &tests {
         holds(&*it.jars, "row", "row", test, |jar| {

@@ -22,7 +22,8 @@ fn survives<S: Setup>(setup: &S, wait: impl Fn(Write<Arc<Jar>>) -> Arc<Jar>) {
         assert!(!it.store.health().is_dirty(), "{id} was acknowledged");
     }
     let it = it.crash();
-    assert_eq!(it.all(), ["a", "b", "c"].map(|id| labelled(id, id)));
+    let acknowledged = ["a", "b", "c"].map(|id| labelled(id, id));
+    assert_eq!(it.all(), acknowledged, "an acknowledged write is lost");
     agree(&*it.jars);
 }
 

@@ -16,11 +16,13 @@ pub fn others_see_nothing_before_its_end<S: Setup>(setup: &S) {
     let it = Pantry::stocked(setup, [labelled("a", "x")]);
     let (jars, recipes) = (&it.jars, &it.recipes);
     let looks = || {
-        assert_eq!(jars.get("a").unwrap().unwrap().grams, 1);
-        assert!(jars.get("b").unwrap().is_none());
-        assert_eq!(jars.count(Query::all()).unwrap(), 1);
-        assert_eq!(jars.find(Jar::LABEL.is("x")).unwrap().len(), 1);
-        assert_eq!(recipes.count(Query::all()).unwrap(), 0);
+        let too_early = "what is not done yet is seen";
+        assert_eq!(jars.get("a").unwrap().unwrap().grams, 1, "{too_early}");
+        assert!(jars.get("b").unwrap().is_none(), "{too_early}");
+        assert_eq!(jars.count(Query::all()).unwrap(), 1, "{too_early}");
+        let labelled = jars.find(Jar::LABEL.is("x")).unwrap();
+        assert_eq!(labelled.len(), 1, "{too_early}");
+        assert_eq!(recipes.count(Query::all()).unwrap(), 0, "{too_early}");
     };
     let write = it.store.transaction(|tx| {
         tx.update::<Jar>("a", |jar| jar.grams = 2)?;

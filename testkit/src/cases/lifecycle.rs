@@ -253,11 +253,8 @@ pub fn a_second_owner_is_kept_out_or_right<S: Setup>(setup: &S) {
     };
     let theirs = setup.collection(&second, Collection::<Jar>::of()).unwrap();
     it.jars.save(labelled("b", "y")).unwrap().wait().unwrap();
-    assert_eq!(
-        theirs.get("b").unwrap().unwrap().id,
-        "b",
-        "the other's write is seen"
-    );
+    let seen = theirs.get("b").unwrap();
+    assert!(seen.is_some(), "a write of the other owner is not seen");
     let error = refused(theirs.save(labelled("c", "y")));
     assert_eq!(error.kind(), ErrorKind::UniqueViolation, "{error}");
     let read = it.jars.get("a").unwrap().unwrap();

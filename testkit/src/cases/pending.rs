@@ -1,11 +1,13 @@
 //! A failed flush stays dirty: nothing is forgotten while the disk is full or broken. The store says so,
 //! goes on, and flushes when it can.
 
+use std::time::Duration;
+
 use larder_core::{Backend, BackendExt, ErrorKind, HealthState, Options, RepositoryExt};
 
 use super::durable::until_durable;
 use crate::agreement::agree;
-use crate::pantry::{Pantry, patient};
+use crate::pantry::{LONG, Pantry, patient};
 use crate::records::{Jar, jar, labelled, recipe};
 use crate::setup::Setup;
 
@@ -102,6 +104,26 @@ pub fn health_says_so<S: Setup>(setup: &S) {
     it.store.flush().wait().unwrap();
     let health = it.store.health();
     assert!(health.is_healthy() && !health.is_dirty(), "{health:?}");
+}
+
+/// Whoever watches is told when that changes, and when the store closes.
+pub fn who_watches_is_told<S: Setup>(setup: &S) {
+    let it = failing(setup);
+    let mut watch = it.store.watch_health().expect("a store that can fail");
+    assert!(
+        watch.wait(Duration::ZERO).is_none(),
+        "nothing has changed yet"
+    );
+    assert!(it.jars.save(jar("a")).unwrap().wait().is_err());
+    let health = watch.wait(LONG).expect("an hour is enough");
+    assert!(!health.is_healthy(), "{health:?}");
+    setup.fail(false);
+    it.store.flush().wait().unwrap();
+    // It may have failed more than once; what is told is how it is now.
+    while !watch.wait(LONG).expect("an hour is enough").is_healthy() {}
+    it.store.close().wait().unwrap();
+    let health = pollster::block_on(watch.changed());
+    assert!(matches!(health.state, HealthState::Closed), "{health:?}");
 }
 
 /// A store that cannot flush does not close: that is told, it is open as before, and may be closed again.

@@ -64,7 +64,7 @@ pub fn an_error_takes_everything_back<S: Setup>(setup: &S) {
         (error.kind(), error.message()),
         (ErrorKind::Config, "on purpose")
     );
-    assert_eq!(look(&it), before);
+    assert_eq!(look(&it), before, "what it did before its error stays");
     assert!(told.try_next().is_none(), "it was told of");
     // What was taken back holds no key.
     it.jars.save(labelled("c", "y")).unwrap().detach();
@@ -87,7 +87,7 @@ pub fn a_panic_takes_everything_back<S: Setup>(setup: &S) {
         });
     }));
     assert!(panicked.is_err());
-    assert_eq!(look(&it), before);
+    assert_eq!(look(&it), before, "what it did before its panic stays");
     let write = it.store.transaction(|tx| tx.insert(recipe("r", 1)));
     write.unwrap().wait().unwrap();
     std::thread::scope(|threads| {
