@@ -2,7 +2,8 @@
 //!
 //! Owns [`Setup`], a store of one backend with two collections. What is told is `told.rs`, to whom
 //! when he does not keep up is `slow.rs`, how it is waited for is `waits.rs`, and how it ends is
-//! `ends.rs`. That a feed agrees with random histories is tested in `transaction_model.rs`, too.
+//! `ends.rs`. That a feed agrees with random histories is tested in `transaction_model.rs`, too; and
+//! what a backend by itself promises of it in the conformance kit (`testkit/src/cases/`).
 
 #![allow(
     clippy::unwrap_used,
@@ -151,12 +152,8 @@ on_every_backend![
     told::what_is_told_is_visible_at_that_moment,
     told::a_subscription_leaves_no_gap_to_what_is_read_after_it,
     told::what_is_refused_or_taken_back_is_not_told,
-    told::what_changes_nothing_is_not_told,
-    told::a_transaction_is_told_as_it_was_made,
     told::a_payload_is_what_the_repository_gives,
     slow::what_a_slow_reader_lost_is_known_exactly,
-    slow::a_transaction_is_never_split,
-    slow::a_capacity_of_nothing_is_one,
     slow::readers_are_independent,
     slow::a_reader_that_is_dropped_costs_nothing,
     waits::all_forms_give_the_same,
@@ -167,6 +164,5 @@ on_every_backend![
     ends::a_dropped_store_drains_and_ends,
     ends::who_waits_when_it_ends_is_woken,
     ends::a_loss_is_told_after_the_end,
-    ends::nobody_begins_to_listen_to_a_closed_store,
     ends::a_store_for_reading_ends_as_well,
 ];

@@ -15,7 +15,6 @@ use larder::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Job {
@@ -305,85 +304,6 @@ fn an_update_that_refuses_or_changes_the_id_changes_nothing() {
         })
         .unwrap_err()
     });
-}
-
-#[test]
-fn a_key_that_cannot_be_one_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    for url in [
-        "memory:".to_owned(),
-        format!("json:{}", dir.path().display()),
-    ] {
-        let store = Store::open(&url).unwrap();
-        let things = store
-            .collection(
-                Collection::<Value>::named("things")
-                    .index("kind")
-                    .multi("tags"),
-            )
-            .unwrap();
-        for bad in [
-            serde_json::json!({"id": "a", "kind": {"no": "key"}}),
-            serde_json::json!({"id": "a", "kind": ["list"]}),
-            serde_json::json!({"id": "a", "tags": [{"no": "key"}]}),
-        ] {
-            let error = things.save(bad).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidKey, "{url}");
-        }
-        things
-            .save(serde_json::json!({"id": "a", "tags": ["x", 1, null]}))
-            .unwrap()
-            .wait()
-            .unwrap();
-        assert_eq!(things.count(Query::all()).unwrap(), 1, "{url}");
-    }
-}
-
-#[test]
-fn a_record_that_is_too_deep_to_be_read_again_is_refused() {
-    let mut deep = Value::Null;
-    for _ in 0..200 {
-        deep = Value::Array(vec![deep]);
-    }
-    let store = Store::open("memory:").unwrap();
-    let things = store
-        .collection(Collection::<Value>::named("things"))
-        .unwrap();
-    let error = things
-        .save(serde_json::json!({"id": "a", "deep": deep}))
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Encode);
-    assert_eq!(things.count(Query::all()).unwrap(), 0);
-}
-
-#[test]
-fn a_type_that_does_not_read_what_it_writes_is_refused() {
-    /// Writes a field under a name that it does not read.
-    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-    struct Lopsided {
-        id: String,
-        #[serde(rename(serialize = "written", deserialize = "read"))]
-        value: u32,
-    }
-
-    impl Record for Lopsided {
-        const COLLECTION: &'static str = "lopsided";
-
-        fn id(&self) -> &str {
-            &self.id
-        }
-    }
-
-    let store = Store::open("memory:").unwrap();
-    let lopsided = store.repository::<Lopsided>().unwrap();
-    let error = lopsided
-        .save(Lopsided {
-            id: "a".to_owned(),
-            value: 1,
-        })
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert_eq!(error.violations()[0].keyword(), "required");
 }
 
 #[test]

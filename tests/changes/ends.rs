@@ -138,15 +138,6 @@ pub(crate) fn a_loss_is_told_after_the_end(scheme: &str) {
     is_over(&mut changes);
 }
 
-pub(crate) fn nobody_begins_to_listen_to_a_closed_store(scheme: &str) {
-    let it = Setup::new(scheme);
-    it.store.close().wait().unwrap();
-    let refused = it.store.changes().map(drop).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Closed);
-    let refused = it.notes.changes().map(drop).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Closed);
-}
-
 pub(crate) fn a_store_for_reading_ends_as_well(scheme: &str) {
     let it = Setup::new(scheme);
     it.save("a", 1);

@@ -159,65 +159,6 @@ pub(crate) fn what_a_slow_reader_lost_is_known_exactly(scheme: &str) {
         .unwrap();
 }
 
-pub(crate) fn a_transaction_is_never_split(scheme: &str) {
-    let it = Setup::new(scheme);
-    let mut changes = it.store.listen(4).unwrap();
-    let mut of_marks = it.marks.listen(4).unwrap();
-    let together = |count: u64| {
-        let write = it.store.transaction(|tx| {
-            for n in 0..count {
-                tx.save(note(&format!("{n}"), n))?;
-            }
-            tx.save(mark("m", count))
-        });
-        write.unwrap().detach();
-    };
-    // One that fits in part pushes out as much as it needs, and no part of itself.
-    it.save("a", 1);
-    it.save("b", 2);
-    together(2);
-    assert!(matches!(changes.try_next(), Some(ChangeEvent::Missed(1))));
-    assert_eq!(changed(changes.try_next())[0].id(), "b");
-    assert_eq!(changed(changes.try_next()).len(), 3);
-    is_quiet(&mut changes);
-    // A part of an event is not room for what comes next.
-    together(3);
-    it.save("a", 3);
-    assert!(matches!(changes.try_next(), Some(ChangeEvent::Missed(4))));
-    assert_eq!(changed(changes.try_next()).len(), 1);
-    // One that has never room is told whole, and alone.
-    it.save("a", 4);
-    together(9);
-    assert!(matches!(changes.try_next(), Some(ChangeEvent::Missed(1))));
-    let batch = changed(changes.try_next());
-    assert_eq!(batch.len(), 10);
-    assert!(
-        batch
-            .iter()
-            .all(|change| change.sequence() == it.sequence())
-    );
-    is_quiet(&mut changes);
-    // And is lost whole.
-    together(9);
-    it.save("a", 5);
-    assert!(matches!(changes.try_next(), Some(ChangeEvent::Missed(10))));
-    assert_eq!(changed(changes.try_next()).len(), 1);
-    is_quiet(&mut changes);
-    // Who listens to one collection has room for its part of each.
-    let ids = std::iter::from_fn(|| of_marks.try_next()).map(|event| changed(Some(event)).len());
-    assert_eq!(ids.collect::<Vec<_>>(), [1; 4]);
-}
-
-pub(crate) fn a_capacity_of_nothing_is_one(scheme: &str) {
-    let it = Setup::new(scheme);
-    let mut changes = it.store.listen(0).unwrap();
-    it.save("a", 1);
-    it.save("b", 2);
-    assert!(matches!(changes.try_next(), Some(ChangeEvent::Missed(1))));
-    assert_eq!(changed(changes.try_next())[0].id(), "b");
-    is_quiet(&mut changes);
-}
-
 pub(crate) fn readers_are_independent(scheme: &str) {
     let it = Setup::new(scheme);
     let mut fast = it.store.listen(2).unwrap();

@@ -2,30 +2,6 @@
 
 use super::*;
 
-pub(crate) fn a_nested_one_is_an_error(it: Setup) {
-    it.store
-        .transaction(|tx| {
-            tx.insert(session("s", "c"))?;
-            let nested = it.store.transaction(|tx| tx.insert(gate("g", "s")));
-            assert_eq!(nested.unwrap_err().kind(), ErrorKind::NestedTransaction);
-            let beside = it.gates.save(gate("g", "s"));
-            assert_eq!(beside.unwrap_err().kind(), ErrorKind::NestedTransaction);
-            let listening = it.sessions.changes();
-            assert_eq!(listening.unwrap_err().kind(), ErrorKind::NestedTransaction);
-            let closing = it.store.close().wait();
-            assert_eq!(closing.unwrap_err().kind(), ErrorKind::NestedTransaction);
-            // Another store is none of its business.
-            let other = Store::open("memory:")?;
-            other.repository::<Gate>()?.save(gate("g", "s"))?.wait()?;
-            Ok(())
-        })
-        .unwrap()
-        .wait()
-        .unwrap();
-    assert_eq!(it.ids(), (vec!["s".into()], vec![]));
-    it.gates.save(gate("g", "s")).unwrap().wait().unwrap();
-}
-
 /// So often is looked while another thread comes to where it has to wait.
 const LOOKS: usize = 500;
 
