@@ -9,10 +9,10 @@
 )]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use larder_stores::bus::{Reserved, Subscription};
+use larder_stores::bus::{Listener, Reserved, Subscription};
 use larder_stores::{Bus, Error, Event, Told};
 use proptest::prelude::*;
 
@@ -147,6 +147,49 @@ fn a_listener_that_panics_is_told_the_next_and_disturbs_nobody() {
     assert!(heard.recv().is_err());
     bus.publish(gate("a", 3));
     assert_eq!(other.wait(), Some(told("a", 3)));
+}
+
+#[test]
+fn a_listener_that_finishes_has_heard_everything() {
+    let bus = Bus::new();
+    let (go, wait) = mpsc::channel::<()>();
+    let (send, heard) = mpsc::channel();
+    let slow = bus
+        .listen(1024, move |told| {
+            wait.recv().unwrap();
+            send.send(told).unwrap();
+        })
+        .unwrap();
+    for number in 0..500 {
+        bus.publish(gate("a", number));
+        go.send(()).unwrap();
+    }
+    slow.finish();
+    bus.publish(gate("a", 500)); // to nobody
+    let all: Vec<Told> = (0..500).map(|number| told("a", number)).collect();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), all);
+    assert!(heard.recv().is_err(), "the closure is dropped");
+    assert!(format!("{bus:?}").contains("listeners: 0"));
+}
+
+#[test]
+fn a_listener_may_finish_itself() {
+    let bus = Bus::new();
+    let itself = Arc::new(Mutex::new(None::<Listener>));
+    let (send, heard) = mpsc::channel();
+    let listener = bus.listen(8, {
+        let itself = Arc::clone(&itself);
+        move |told| {
+            send.send(told).unwrap();
+            if let Some(listener) = itself.lock().unwrap().take() {
+                listener.finish();
+            }
+        }
+    });
+    // It is told nothing before it has itself.
+    *itself.lock().unwrap() = Some(listener.unwrap());
+    bus.publish(gate("a", 1));
+    assert_eq!(heard.iter().collect::<Vec<_>>(), [told("a", 1)]);
 }
 
 #[test]

@@ -24,11 +24,12 @@ use larder_stores::gate::{
     Decider, Decision, Gate, GateKind, GateOptions, GateStatus, Gates, GatesOnStart, NewGate,
     ResolvedAction, ResolvedBy,
 };
-use larder_stores::session::{NewSession, Provider, Sessions};
-use larder_stores::{Bus, Error, Event, Options, SerialIds, SetClock, Told};
+use larder_stores::session::{NewSession, Provider, Session, Sessions, Step, WorkflowStatus};
+use larder_stores::{Bus, Clock as _, Error, Event, Options, SerialIds, SetClock, Told};
 use together::{
     a_session_and_its_gate_are_made_as_one, a_session_that_ends_takes_its_gates_along,
-    a_transaction_of_the_callers, events_come_after_the_fact_and_in_order,
+    a_session_waits_for_a_gate_and_takes_the_answer, a_transaction_of_the_callers,
+    events_come_after_the_fact_and_in_order,
 };
 
 const FIVE_MINUTES: u64 = 300_000;
@@ -48,6 +49,7 @@ on_every_backend![
     a_transaction_of_the_callers,
     a_session_and_its_gate_are_made_as_one,
     a_session_that_ends_takes_its_gates_along,
+    a_session_waits_for_a_gate_and_takes_the_answer,
     events_come_after_the_fact_and_in_order,
     ids_differ,
     what_is_not_there_is_said,

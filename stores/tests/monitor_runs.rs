@@ -10,6 +10,8 @@
 )]
 
 mod backends;
+#[path = "monitor_runs/retain.rs"]
+mod retain;
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -22,6 +24,7 @@ use larder_stores::monitor_run::{
     Checkpoint, Lease, MonitorRun, MonitorRuns, RunOptions, RunStatus, RunsOnStart,
 };
 use larder_stores::{Bus, Error, Event, Options, SerialIds, SetClock, Told};
+use retain::{a_session_has_one_that_runs, what_is_over_goes_but_for_the_newest};
 
 const LEASE: u64 = 10_000;
 
@@ -42,6 +45,8 @@ on_every_backend![
     a_transaction_of_the_callers,
     events_come_after_the_fact_and_in_order,
     ids_differ,
+    a_session_has_one_that_runs,
+    what_is_over_goes_but_for_the_newest,
 ];
 
 struct Setup {

@@ -51,9 +51,13 @@ impl Queue {
         }
     }
 
-    /// The oldest make room. Whoever waits is woken by [`wake`](Self::wake).
+    /// The oldest make room. Whoever waits is woken by [`wake`](Self::wake). After the end nothing is
+    /// taken any more.
     pub(super) fn push(&self, events: &[Arc<Event>]) {
         let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return;
+        }
         for event in events {
             if waiting.events.len() >= self.capacity {
                 waiting.events.pop_front();

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use event_listener::Listener as _;
@@ -106,10 +107,12 @@ impl Subscription {
 
 /// A closure that is called with each event; see [`Bus::listen`](crate::Bus::listen).
 ///
-/// Dropping it ends it: a call that is under way comes to its end, and there is none after it.
+/// Dropping it ends it: a call that is under way comes to its end, and there is none after it. What was
+/// told and not heard yet is lost then; [`finish`](Self::finish) waits for it.
 #[must_use = "nobody listens any more when it is dropped"]
 pub struct Listener {
     queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for Listener {
@@ -120,7 +123,10 @@ impl fmt::Debug for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.queue.end();
+        // It was not told to finish.
+        if self.thread.is_some() {
+            self.queue.end();
+        }
     }
 }
 
@@ -138,13 +144,31 @@ impl Listener {
                 }
             }
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("larder-listener".to_owned())
             .spawn(listen)
             .map_err(|error| {
                 LarderError::new(ErrorKind::Io, "there can be no thread for a listener")
                     .with_source(error)
             })?;
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            thread: Some(thread),
+        })
+    }
+
+    /// Ends it when the closure was called with everything that was told before: for the end of a
+    /// program that prints its events, or writes them down. Waits for the last call.
+    ///
+    /// Inside a call of the closure itself it does not wait, and the rest is told after it.
+    pub fn finish(mut self) {
+        self.queue.close();
+        // Without it, dropping does not take away what is left.
+        let thread = self.thread.take();
+        let inside = |thread: &JoinHandle<()>| thread.thread().id() == std::thread::current().id();
+        if let Some(thread) = thread.filter(|thread| !inside(thread)) {
+            // A closure that panics does not end the thread.
+            let _ = thread.join();
+        }
     }
 }

@@ -10,6 +10,7 @@ mod checkpoint;
 mod options;
 mod reconcile;
 mod record;
+mod retain;
 mod store;
 
 pub use checkpoint::Checkpoint;

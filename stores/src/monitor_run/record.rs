@@ -29,6 +29,15 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Completed,
+        Self::Blocked,
+        Self::Failed,
+        Self::Abandoned,
+    ];
+
     /// Whether it is the last one.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

@@ -1,6 +1,7 @@
 //! The verbs of monitor runs.
 //!
-//! Owns [`MonitorRuns`]. What becomes of runs that nobody drives is `reconcile.rs`.
+//! Owns [`MonitorRuns`]. What becomes of runs that nobody drives is `reconcile.rs`; letting go of those that
+//! are over is `retain.rs`.
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ const TRIES: usize = 32;
 /// | after | the process is killed | the machine loses power |
 /// |---|---|---|
 /// | [`begin`](Self::begin) or [`finish`](Self::finish) gave a run | it is so | it is so |
-/// | [`checkpoint`](Self::checkpoint) was awaited | kept | kept |
+/// | [`checkpoint`](Self::checkpoint), [`retain`](Self::retain) were awaited | kept | kept |
 /// | the same, not awaited | kept on SQLite, on JSON after the debounce window | kept after the window |
 /// | a start | no run is left running that nobody drives | the same |
 ///
@@ -133,10 +134,7 @@ impl MonitorRuns {
         max_iterations: u64,
     ) -> Result<Pending<MonitorRun>> {
         let now = self.now();
-        let running = MonitorRun::SESSION_ID
-            .is(session_id)
-            .and(MonitorRun::STATUS.is(RunStatus::Running));
-        let running = tx.find(running)?;
+        let running = tx.find(running_of(session_id))?;
         // All are looked at before the first is changed.
         for earlier in &running {
             self.check_not_held(earlier, now)?;
@@ -284,6 +282,15 @@ impl MonitorRuns {
         self.find(running.order_by(MonitorRun::STARTED_AT.asc()))
     }
 
+    /// The run that drives a session, if one does, whoever its owner is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Larder`].
+    pub fn running_of_session(&self, session_id: &str) -> Result<Option<Arc<MonitorRun>>> {
+        Ok(self.repository.find_first(running_of(session_id))?)
+    }
+
     /// All runs of a session, the oldest first.
     ///
     /// # Errors
@@ -344,6 +351,12 @@ impl MonitorRuns {
 fn read(tx: &Transaction<'_>, id: &str) -> Result<Arc<MonitorRun>> {
     tx.get::<MonitorRun>(id)?
         .ok_or_else(|| Error::not_found(RUN, id))
+}
+
+fn running_of(session_id: &str) -> Query<MonitorRun> {
+    MonitorRun::SESSION_ID
+        .is(session_id)
+        .and(MonitorRun::STATUS.is(RunStatus::Running))
 }
 
 fn over(run: &MonitorRun) -> Error {

@@ -6,6 +6,7 @@
 use super::record::Session;
 use super::vocabulary::{Mode, WorkflowStatus};
 use crate::event::Event;
+use crate::gate::{Gate, GateStatus};
 use crate::kept::Kept;
 
 /// These are what [`Sessions`](super::Sessions) does under the same names; they are here for
@@ -36,6 +37,23 @@ impl Session {
     /// Whether a human has answered in this turn.
     pub fn set_human_resolved(&mut self, resolved: bool) {
         self.human_resolved = resolved;
+    }
+
+    /// It waits for a human to decide this gate, and says what the gate asks.
+    pub fn await_gate(&mut self, now: u64, gate: &Gate) {
+        self.active_human_gate_id = Some(gate.id.clone());
+        self.advance(now, Step::await_human(&gate.summary));
+    }
+
+    /// It knows what became of the gate that it waited for, and waits for it no more. A human has
+    /// answered if one decided it, and not if it expired or is void. Where it goes from there is the
+    /// next step. Of a gate that it does not wait for it takes no notice.
+    pub fn take_answer(&mut self, gate: &Gate) {
+        if self.active_human_gate_id.as_ref() != Some(&gate.id) || !gate.status.is_terminal() {
+            return;
+        }
+        self.active_human_gate_id = None;
+        self.human_resolved = matches!(gate.status, GateStatus::Approved | GateStatus::Rejected);
     }
 
     /// It goes a step in its work.

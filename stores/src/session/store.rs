@@ -18,6 +18,7 @@ use super::record::{ArchivedSession, Session};
 use super::vocabulary::{Mode, Provider};
 use crate::bus::{Bus, Pending};
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::options::Options;
 
 const SESSION: &str = "session";
@@ -231,6 +232,18 @@ impl Sessions {
     /// Whether a human has answered in this turn.
     pub fn set_human_resolved(&self, id: &str, resolved: bool) -> Result<Write<Arc<Session>>> {
         self.update(id, |session| session.set_human_resolved(resolved))
+    }
+
+    /// It waits for this gate. The gate is mostly made in the same transaction: see
+    /// [`Session::await_gate`].
+    pub fn await_gate(&self, id: &str, gate: &Gate) -> Result<Write<Arc<Session>>> {
+        let now = self.now();
+        self.update(id, |session| session.await_gate(now, gate))
+    }
+
+    /// It knows what became of the gate that it waited for: see [`Session::take_answer`].
+    pub fn take_answer(&self, id: &str, gate: &Gate) -> Result<Write<Arc<Session>>> {
+        self.update(id, |session| session.take_answer(gate))
     }
 
     /// It goes a step in its work.

@@ -141,3 +141,67 @@ pub(crate) fn events_come_after_the_fact_and_in_order(place: Place) {
     }
     assert!(events.try_next().is_none());
 }
+
+pub(crate) fn a_session_waits_for_a_gate_and_takes_the_answer(place: Place) {
+    let it = Setup::new(place);
+    let shared = Options::new()
+        .clock(Arc::clone(&it.clock))
+        .bus(it.bus.clone());
+    let sessions = Sessions::open(it.place.store(), shared).unwrap();
+    let new = NewSession::new(Provider::Claude, "Fix login")
+        .channel("c-1")
+        .category("cat")
+        .project("atlas")
+        .directory("/srv/atlas");
+    let id = sessions.create(new).unwrap().id.clone();
+    let look = |session: &Session| {
+        (
+            session.active_human_gate_id.clone(),
+            session.workflow_state.awaiting_human_reason.clone(),
+            session.human_resolved,
+        )
+    };
+    let ask = || {
+        let made = it.place.store().try_transaction(|tx| {
+            let gate = it.gates.create_in(tx, approval())?;
+            let now = sessions.now();
+            let waits = sessions.update_in(tx, &id, |it| it.await_gate(now, gate.record()))?;
+            Ok::<_, Error>((gate, waits))
+        });
+        let (gate, waits) = made.unwrap().wait().unwrap();
+        let gate = gate.committed();
+        let asks = Some(gate.summary.clone());
+        assert_eq!(look(&waits.committed()).0.as_ref(), Some(&gate.id));
+        assert_eq!(look(&sessions.get(&id).unwrap().unwrap()).1, asks);
+        gate
+    };
+    let answer = |gate: &Gate| {
+        let taken = sessions.take_answer(&id, gate).unwrap();
+        look(&taken.wait().unwrap())
+    };
+    let reason = |gate: &Gate| Some(gate.summary.clone());
+
+    let approved = ask();
+    let pending = (Some(approved.id.clone()), reason(&approved), false);
+    assert_eq!(answer(&approved), pending, "it is not decided yet");
+    let other = it.gates.create(approval()).unwrap();
+    let other = it
+        .gates
+        .decide(&other.id, Decision::Approve, Decider::Discord);
+    assert_eq!(answer(&other.unwrap()), pending, "it asked something else");
+    let decided = it
+        .gates
+        .decide(&approved.id, Decision::Approve, Decider::Discord);
+    assert_eq!(answer(&decided.unwrap()), (None, reason(&approved), true));
+    let step = Step::to(WorkflowStatus::WorkerRunning);
+    sessions.advance(&id, step).unwrap().detach();
+
+    // Nobody has answered what has expired.
+    let expired = ask();
+    it.clock.advance(FIVE_MINUTES);
+    let due = it.gates.expire_due(it.clock.now()).unwrap();
+    assert_eq!((due.len(), &due[0].id), (1, &expired.id));
+    assert_eq!(answer(&due[0]), (None, reason(&expired), false));
+    let waits = sessions.await_gate(&id, &expired).unwrap().wait().unwrap();
+    assert_eq!(look(&waits).0.as_ref(), Some(&expired.id));
+}
