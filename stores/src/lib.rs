@@ -12,6 +12,15 @@
 //! | [`Gates`](gate::Gates) | [`Gate`](gate::Gate) | who was asked is asked still, and what was decided is decided |
 //! | [`MonitorRuns`](monitor_run::MonitorRuns) | [`MonitorRun`](monitor_run::MonitorRun) | a session has one running run at most, and none runs without an owner after a start |
 //!
+//! How they work together is shown by a program that may be killed at any moment, `examples/orchestrator`
+//! in the repository: a session and its first gate are made in one transaction, decided by a person, and
+//! driven by a monitor; each start goes on where the last one was.
+//!
+//! ```sh
+//! cargo run -p larder-stores --example orchestrator -- json:./demo
+//! cargo run -p larder-stores --example orchestrator -- sqlite:./demo.db --auto
+//! ```
+//!
 //! ```
 //! use larder::{RepositoryExt, Store};
 //! use larder_stores::{Options, project::{Project, Projects}};
