@@ -251,3 +251,38 @@ fn a_store_that_another_program_keeps_locked_can_be_read() {
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(agrees(&db.open().1), ["a", "b", "c", "d"]);
 }
+
+/// Who was stopped in the middle of a change with a rollback journal leaves half of it, and what undoes
+/// it; so it may be while a database is made.
+#[test]
+fn half_a_change_is_undone_by_who_may_write_and_told_to_who_may_not() {
+    let db = Db::new();
+    let (store, sessions) = open(db.config());
+    sessions.save(session("a")).unwrap().wait().unwrap();
+    store.close().wait().unwrap();
+    drop((store, sessions));
+
+    let stopped = Db::new();
+    let connection = Connection::open(db.path()).unwrap();
+    let mode = "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE;
+        CREATE TABLE more (x); INSERT INTO more
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        SELECT hex(randomblob(200)) FROM n";
+    connection.execute_batch(mode).unwrap();
+    for (path, bytes) in db.files() {
+        std::fs::write(stopped.dir().join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    assert!(stopped.dir().join("data.db-journal").exists());
+
+    let before = stopped.files();
+    let error = Store::open(stopped.config().read_only(true)).unwrap_err();
+    assert!(
+        error.to_string().contains("open it once for writing"),
+        "{error}"
+    );
+    assert!(stopped.files() == before, "a file was changed");
+    let (store, sessions) = open(stopped.config());
+    assert_eq!(sessions.count(Query::all()).unwrap(), 1);
+    store.close().wait().unwrap();
+    Store::open(stopped.config().read_only(true)).unwrap();
+}

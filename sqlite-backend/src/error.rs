@@ -158,6 +158,12 @@ fn of_sql(doing: &'static str, source: rusqlite::Error) -> Error {
              `.recover` of the sqlite3 shell",
             false,
         ),
+        Some(ErrorCode::ReadOnly) if is_unfinished(&source) => (
+            ErrorKind::Io,
+            "somebody was stopped in the middle of a change, which only a writer can undo; open it once \
+             for writing",
+            true,
+        ),
         Some(ErrorCode::ReadOnly) => (
             ErrorKind::Io,
             "the database, or its directory, may not be written",
@@ -192,6 +198,14 @@ fn is_full(error: &rusqlite::Error) -> bool {
     error
         .sqlite_error()
         .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+/// Whether what is there is the half of a change, with what undoes it beside.
+fn is_unfinished(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK};
+    error.sqlite_error().is_some_and(|error| {
+        [SQLITE_READONLY_ROLLBACK, SQLITE_READONLY_RECOVERY].contains(&error.extended_code)
+    })
 }
 
 /// Whether a table or a column that was there is not there any more.

@@ -32,7 +32,15 @@ impl Disk {
         if !Path::new(path).exists() {
             return Self::default();
         }
-        let store = Store::open(StoreConfig::new(url).read_only(true)).unwrap();
+        let store = match Store::open(StoreConfig::new(url).read_only(true)) {
+            Ok(store) => store,
+            // Killed while a database was made: it is for who may write to finish or undo that, and
+            // nothing is in it yet.
+            Err(error) if error.to_string().contains("open it once for writing") => {
+                return Self::default();
+            }
+            Err(error) => panic!("{error:?}"),
+        };
         let mut gates = all(&store);
         let archived = all::<ArchivedGate>(&store);
         for archived in archived.values() {
