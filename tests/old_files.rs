@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use larder::prelude::*;
-use larder::{AnyRepository, Compound, Query};
+use larder::{AnyRepository, Query};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
