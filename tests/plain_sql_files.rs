@@ -145,6 +145,12 @@ fn a_file_that_was_cut_to_nothing_beside_its_log_is_refused_and_not_touched() {
     let error = is_refused(&db, ErrorKind::Unrecognized);
     assert!(error.to_string().contains("log"), "{error}");
     assert_eq!(std::fs::read(log(&db)).unwrap(), log_before);
+    // Nor is one made for a log whose database is gone.
+    std::fs::remove_file(db.path()).unwrap();
+    let error = Store::open(db.config()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unrecognized, "{error}");
+    assert_eq!(std::fs::read(log(&db)).unwrap(), log_before);
+    assert_eq!(db.files().len(), 1, "a database was made");
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Checkpointer {
     path: PathBuf,
     journal: Arc<Journal>,
     suspended: Arc<AtomicBool>,
+    /// A checkpoint may have left the database as no later one would mend it.
+    torn: Arc<AtomicBool>,
     /// At how many pages the next checkpoint is asked for.
     ask_at: AtomicI32,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -65,6 +67,7 @@ impl Checkpointer {
             path,
             journal,
             suspended: Arc::default(),
+            torn: Arc::default(),
             ask_at: AtomicI32::new(PAGES),
             thread: Mutex::new(None),
         }
@@ -79,6 +82,11 @@ impl Checkpointer {
     /// Whether checkpoints are suspended.
     pub(crate) fn is_suspended(&self) -> bool {
         self.suspended.load(Ordering::SeqCst)
+    }
+
+    /// Whether the last connection of the store may move the log.
+    pub(crate) fn may_go_on(&self) -> bool {
+        !self.is_suspended() && !self.torn.load(Ordering::SeqCst)
     }
 
     /// The log can be trusted again.
@@ -116,11 +124,12 @@ impl Checkpointer {
             return;
         }
         let (desk, path) = (Arc::clone(&self.desk), self.path.clone());
-        let (journal, suspended) = (Arc::clone(&self.journal), Arc::clone(&self.suspended));
+        let journal = Arc::clone(&self.journal);
+        let (suspended, torn) = (Arc::clone(&self.suspended), Arc::clone(&self.torn));
         let named = std::thread::Builder::new().name("larder-checkpoint".to_owned());
         // If there is no thread to be had the log grows meanwhile, and the next asking tries again.
         // Nothing is logged: a commit is under way, and a log may be kept in this very store.
-        if let Ok(started) = named.spawn(move || run(&desk, &path, &journal, &suspended)) {
+        if let Ok(started) = named.spawn(move || run(&desk, &path, &journal, &suspended, &torn)) {
             *thread = Some(started);
         }
     }
@@ -143,7 +152,7 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(desk: &Desk, path: &Path, journal: &Journal, suspended: &AtomicBool) {
+fn run(desk: &Desk, path: &Path, journal: &Journal, suspended: &AtomicBool, torn: &AtomicBool) {
     let mut connection = None;
     loop {
         let pages = {
@@ -171,11 +180,22 @@ fn run(desk: &Desk, path: &Path, journal: &Journal, suspended: &AtomicBool) {
             continue;
         };
         let _moving = desk.moving.lock();
-        if suspended.load(Ordering::SeqCst) {
+        if suspended.load(Ordering::SeqCst) || torn.load(Ordering::SeqCst) {
             continue;
         }
-        if let Err(error) = checkpoint(connection, journal, suspended, pages) {
-            suspended.store(true, Ordering::SeqCst);
+        let Err(error) = checkpoint(connection, journal, suspended, pages) else {
+            continue;
+        };
+        suspended.store(true, Ordering::SeqCst);
+        if may_have_torn(connection, &error) {
+            torn.store(true, Ordering::SeqCst);
+            tracing::error!(
+                target: "larder::checkpoint",
+                %error,
+                "a checkpoint failed, and part of the database may not be on the disk; the log has all \
+                 of it, and is kept and grows until the store is closed and opened again"
+            );
+        } else {
             tracing::warn!(
                 target: "larder::checkpoint",
                 %error,
@@ -196,6 +216,19 @@ fn open_for_checkpoints(path: &Path) -> Result<Connection, Error> {
 /// That somebody is in the way is no failure.
 fn move_log(connection: &Connection, how: &str) -> rusqlite::Result<()> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
+}
+
+/// Whether the next checkpoint would leave out what this one has failed to make durable. SQLite counts
+/// what was moved, and syncs the database only when all of the log was. If that sync fails, what was
+/// counted in an earlier pass is not moved again. Whoever opens the database next begins to count anew.
+fn may_have_torn(connection: &Connection, error: &rusqlite::Error) -> bool {
+    let is_of_sync = error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC);
+    let moved = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+        row.get::<_, i64>(2)
+    });
+    is_of_sync && moved != Ok(0)
 }
 
 fn checkpoint(

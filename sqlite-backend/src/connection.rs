@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use larder_core::Durability;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::ddl::BOOKKEEPING;
@@ -65,11 +66,19 @@ pub(crate) fn open(path: &Path, role: Role) -> Result<Connection, SqliteError> {
     Ok(connection)
 }
 
+/// Lets a connection, if it is the last one, move the log into the database when it is closed.
+pub(crate) fn move_log_at_the_end(connection: &Connection) {
+    // If it cannot be set the log stays, and the next one who opens the database finds it.
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+}
+
 fn set_up(connection: &mut Connection, role: Role) -> rusqlite::Result<()> {
     connection.busy_handler(Some(wait))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // Checkpoints are the checkpointer's, and the end of the last connection's.
+    // Checkpoints are the checkpointer's, and one is made when the last connection of a store is closed
+    // whose log can be trusted. Of its own accord SQLite would make that one always.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     // On macOS a plain fsync leaves data in the drive's cache.

@@ -13,7 +13,7 @@ use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use rusqlite::Connection;
 
 use crate::combine::Queue;
-use crate::connection::{Role, open};
+use crate::connection::{Role, move_log_at_the_end, open};
 use crate::error::SqliteError;
 use crate::mirror::data_version;
 
@@ -44,6 +44,8 @@ struct Observer {
 struct Pool {
     idle: Vec<Connection>,
     closed: bool,
+    /// Whether the last connection may move the log into the database.
+    moves_log: bool,
 }
 
 impl fmt::Debug for Database {
@@ -71,7 +73,7 @@ impl Database {
     pub(crate) fn read_only(path: PathBuf, first: Connection) -> Self {
         let pool = Pool {
             idle: vec![first],
-            closed: false,
+            ..Pool::default()
         };
         Self {
             path,
@@ -192,11 +194,13 @@ impl Database {
         self.readers == Role::Reader
     }
 
-    /// Closes the connections, and those that are in use when they come back.
-    pub(crate) fn close(&self) {
+    /// Closes the connections, and those that are in use when they come back. The last one moves the
+    /// log into the database if this says that the log can be trusted; else it stays where it is.
+    pub(crate) fn close(&self, log_is_trusted: bool) {
         let idle = {
             let mut pool = self.pool.lock();
             pool.closed = true;
+            pool.moves_log = log_is_trusted;
             std::mem::take(&mut pool.idle)
         };
         drop(idle);
@@ -207,10 +211,13 @@ impl Database {
         };
         drop(observer);
         // Last, so that it is the writer that moves the log into the database.
-        let writer = self.writer.lock().take();
-        if let Some(writer) = writer
-            && let Err((_, error)) = writer.close()
-        {
+        let Some(writer) = self.writer.lock().take() else {
+            return;
+        };
+        if log_is_trusted {
+            move_log_at_the_end(&writer);
+        }
+        if let Err((_, error)) = writer.close() {
             tracing::warn!(target: "larder::close", %error, "a connection could not be closed");
         }
     }
@@ -276,7 +283,11 @@ impl Drop for Reader<'_> {
             // One whose transaction could not be ended holds the log: it is not kept.
             Some(connection) if keep && connection.is_autocommit() => pool.idle.push(connection),
             other => {
+                let moves_log = pool.moves_log;
                 drop(pool);
+                if let (true, Some(connection)) = (moves_log, &other) {
+                    move_log_at_the_end(connection);
+                }
                 drop(other);
             }
         }

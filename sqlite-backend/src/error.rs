@@ -26,8 +26,9 @@ pub(crate) enum SqliteError {
     #[error("the file is not a SQLite database; it was not touched. Move it away, or name another")]
     TooShort { path: PathBuf },
     #[error(
-        "the database file is empty, but its write-ahead log is not: the file was cut off, and \
-         SQLite would discard the log. Nothing was touched; keep a copy of both files before anything else"
+        "the database file is empty or missing, but its write-ahead log is not: the file was cut off or \
+         removed, and SQLite would discard the log. Nothing was touched; keep a copy of what is there \
+         before anything else"
     )]
     CutOff { path: PathBuf },
     #[error("the database belongs to another program; it was not touched. Name another file")]

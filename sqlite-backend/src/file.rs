@@ -20,28 +20,38 @@ pub(crate) fn log_path(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The resolved path of a database that may be opened; a new one is created, empty.
+/// The resolved path of a database that may be opened; a new one is created, empty. If it is to be
+/// written and to survive a loss of power, the directory it is in is durable after this.
 pub(crate) fn prepare(path: &Path, create: bool, sync: bool) -> Result<PathBuf, SqliteError> {
     let absolute = std::path::absolute(path).map_err(SqliteError::io("use this path", path))?;
-    let len = match fs::metadata(&absolute) {
+    match fs::metadata(&absolute) {
         Ok(found) if found.is_dir() => {
             let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a directory");
             return Err(SqliteError::io("open the database", absolute)(source));
         }
-        Ok(found) => found.len(),
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
             if fs::symlink_metadata(&absolute).is_ok() {
                 let why = "it is a symbolic link that leads to nothing";
                 let source = io::Error::new(io::ErrorKind::NotFound, why);
                 return Err(SqliteError::io("open the database", absolute)(source));
             }
+            look(&absolute)?;
             make(&absolute, sync)?;
-            0
         }
         Err(error) => return Err(SqliteError::io("open the database", absolute)(error)),
-    };
+    }
     let path = fs::canonicalize(&absolute).map_err(SqliteError::io("resolve", &absolute))?;
-    look(&path, len)?;
+    let len = look(&path)?;
+    if let (Some(dir), true) = (path.parent(), create && sync) {
+        // Also where both were there before: who created them may have crashed before this.
+        if len == 0 {
+            // A log without its database is not to be found: SQLite's own sync of the directory may
+            // fail, and nobody is told.
+            sync_dir(dir).map_err(SqliteError::io("sync the directory", dir))?;
+        }
+        sync_name(dir)?;
+    }
     Ok(path)
 }
 
@@ -52,12 +62,17 @@ fn make(path: &Path, sync: bool) -> Result<(), SqliteError> {
         .skip(1)
         .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
         .collect();
-    if let Some(dir) = missing.first() {
-        fs::create_dir_all(dir).map_err(SqliteError::io("create the directory", *dir))?;
-        for made in &missing {
-            if let (Some(parent), true) = (made.parent(), sync) {
-                sync_dir(parent).map_err(SqliteError::io("sync the directory", parent))?;
+    // From the outermost on, and none before the one that it is in is durable: so whoever comes after a
+    // crash or a failure has only one name to make durable, that of the innermost one that is there.
+    for dir in missing.into_iter().rev() {
+        if let (Some(parent), true) = (dir.parent(), sync) {
+            sync_name(parent)?;
+        }
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(SqliteError::io("create the directory", dir)(error));
             }
+            _ => {}
         }
     }
     let fail = |error| SqliteError::io("create the database", path)(error);
@@ -77,24 +92,40 @@ fn make(path: &Path, sync: bool) -> Result<(), SqliteError> {
 /// one.
 const SMALLEST: u64 = 512;
 
-/// Refuses what SQLite would take for a new database and is none: a file that is too short, and an
-/// empty one that has a log, which SQLite would remove.
-fn look(path: &Path, len: u64) -> Result<(), SqliteError> {
-    if len >= SMALLEST {
-        return Ok(());
+/// Refuses what SQLite would take for a new database and is none: a file that is too short, and one
+/// that is empty or not there and has a log, which SQLite would remove. Gives the file's length.
+fn look(path: &Path) -> Result<u64, SqliteError> {
+    // The log first: whoever makes a database meanwhile makes its log last.
+    let log = length(&log_path(path)).map_err(SqliteError::io("read the log", log_path(path)))?;
+    let len = length(path).map_err(SqliteError::io("open the database", path))?;
+    let path = || path.to_owned();
+    match len {
+        0 if log > 0 => Err(SqliteError::CutOff { path: path() }),
+        1..SMALLEST => Err(SqliteError::TooShort { path: path() }),
+        _ => Ok(len),
     }
-    if len > 0 {
-        return Err(SqliteError::TooShort {
-            path: path.to_owned(),
-        });
+}
+
+/// The length of a file; none if it is not there.
+fn length(path: &Path) -> io::Result<u64> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
-    match fs::metadata(log_path(path)) {
-        Ok(log) if log.len() > 0 => Err(SqliteError::CutOff {
-            path: path.to_owned(),
-        }),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(SqliteError::io("read the log", log_path(path))(error)),
+}
+
+/// Makes the name of a directory durable, in the directory it is in.
+fn sync_name(dir: &Path) -> Result<(), SqliteError> {
+    let fail = |error| SqliteError::io("sync the directory of", dir)(error);
+    let resolved = fs::canonicalize(dir).map_err(fail)?;
+    match resolved.parent().map_or(Ok(()), sync_dir) {
+        // Somebody who may not read that one did not create this one either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::debug!(dir = %dir.display(), "the directory cannot be synced in its parent");
+            Ok(())
+        }
+        other => other.map_err(fail),
     }
 }
 

@@ -74,14 +74,18 @@ impl SqliteMedium {
     }
 
     /// If there is something in the log that was found, writes it anew: a process before this one
-    /// may have failed to sync it, and nobody could tell from its bytes.
+    /// may have failed to sync it, and nobody could tell from its bytes. Also where no write waits for a
+    /// sync: a checkpoint trusts the log.
     pub(crate) fn recover(&self) -> Result<()> {
-        if !self.syncs || self.journaling == Journaling::Rollback {
+        if self.journaling == Journaling::Rollback {
             return Ok(());
         }
+        // If this does not come to its end, nobody may trust the log, not who closes it either.
+        self.checkpointer.suspend();
         if self.log.frames().map_err(self.fail("read the log"))? > 0 {
             self.write_anew()?;
         }
+        self.checkpointer.resume();
         Ok(())
     }
 
@@ -139,15 +143,19 @@ impl Medium for SqliteMedium {
     fn flush(&self) -> Result<u64> {
         // Before the sync: what is committed during it may not be in it.
         let last = self.journal.last();
-        match (self.journaling, self.syncs) {
-            (Journaling::Log, true) => {
+        match self.journaling {
+            Journaling::Log if self.syncs => {
                 self.sync().map_err(|error| error.with_operation("flush"))?;
             }
-            // Nothing is promised of a loss of power, so the next checkpoint may try again.
-            (Journaling::Log, false) if self.checkpointer.is_suspended() => {
-                self.checkpointer.resume();
+            // No write waits for a sync, but a checkpoint of a log that is not durable would tear the
+            // database itself. If it cannot be helped the log grows, and the next flush tries again.
+            Journaling::Log => {
+                let again = self.checkpointer.is_suspended() && self.write_anew().is_ok();
+                if again {
+                    self.checkpointer.resume();
+                }
             }
-            _ => {}
+            Journaling::Rollback => {}
         }
         Ok(last)
     }
@@ -155,7 +163,9 @@ impl Medium for SqliteMedium {
     fn release(&self) {
         self.checkpointer.stop();
         self.log.close();
-        self.database.close();
+        // Moved from a log that is not durable, the database is torn by a crash in that moment, and
+        // SQLite's own sync of the log would not tell.
+        self.database.close(self.checkpointer.may_go_on());
     }
 
     fn flush_is_short(&self) -> bool {

@@ -336,7 +336,7 @@ impl Backend for SqliteStore {
                     return Write::failed((), error);
                 }
                 closed.store(true, Ordering::SeqCst);
-                self.shared.database.close();
+                self.shared.database.close(false);
                 Write::done(())
             }
         }

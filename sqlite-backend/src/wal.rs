@@ -82,19 +82,17 @@ impl Chain {
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        let (mut a, mut b) = self.sum;
-        let read = |bytes: &[u8]| {
-            let bytes = bytes.try_into().unwrap_or_default();
-            if self.big_endian {
-                u32::from_be_bytes(bytes)
-            } else {
-                u32::from_le_bytes(bytes)
-            }
+        let read = if self.big_endian {
+            u32::from_be_bytes
+        } else {
+            u32::from_le_bytes
         };
-        for pair in bytes.chunks_exact(8) {
-            let (first, second) = pair.split_at(4);
-            a = a.wrapping_add(read(first)).wrapping_add(b);
-            b = b.wrapping_add(read(second)).wrapping_add(a);
+        let (mut a, mut b) = self.sum;
+        let (words, _) = bytes.as_chunks::<4>();
+        let (pairs, _) = words.as_chunks::<2>();
+        for [first, second] in pairs {
+            a = a.wrapping_add(read(*first)).wrapping_add(b);
+            b = b.wrapping_add(read(*second)).wrapping_add(a);
         }
         self.sum = (a, b);
     }

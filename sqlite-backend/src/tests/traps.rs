@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::{Did, Script, crash, note, notes, open, probed};
 use crate::SqliteStore;
 use crate::connection::{Journaling, Role, journal, open as connect};
+use crate::file::log_path;
 use crate::store::Parts;
 
 fn script() -> Arc<Mutex<Script>> {
@@ -120,6 +121,48 @@ fn trap_2_a_log_that_is_found_is_written_anew_before_anything_is_acknowledged() 
     drop((store, found));
     let (_store, _found) = open(&probed(&script), other.path());
     assert!(!take(&script).contains(&Did::Rewrite));
+}
+
+/// SQLite moves the log into the database when the last connection is closed, after a sync of its own
+/// that says `Ok`. If the frames are lost all the same, a crash meanwhile tears the database.
+#[test]
+fn trap_2_a_log_that_cannot_be_trusted_is_not_moved_by_who_gives_up() {
+    let (dir, other, script) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+        script(),
+    );
+    let (_store, first) = open(&Parts::real(), dir.path());
+    first.save(note("a")).unwrap().wait().unwrap();
+    crash(dir.path(), other.path());
+    let path = other.path().join("data.db");
+    let files = || [path.clone(), log_path(&path)].map(|path| std::fs::read(path).unwrap());
+    let before = files();
+    // One who cannot make durable what he finds.
+    script.lock().failing = 1;
+    SqliteStore::open_with(&probed(&script), &path, Options::default()).unwrap_err();
+    assert!(files() == before, "it was moved, or is gone");
+
+    // One who can, and then not.
+    let options = Options {
+        flush_attempts: 1,
+        ..Options::default()
+    };
+    let store = SqliteStore::open_with(&probed(&script), &path, options).unwrap();
+    let found = notes(&store);
+    script.lock().failing = u32::MAX;
+    found.save(note("b")).unwrap().wait().unwrap_err();
+    store.close().wait().unwrap_err();
+    drop((store, found));
+    let [database, log] = files();
+    assert!(database == before[0] && log.len() > before[1].len());
+
+    // The next one finds it, and one who closes as he should leaves none.
+    script.lock().failing = 0;
+    let (store, found) = open(&probed(&script), other.path());
+    assert!(found.get("b").unwrap().is_some());
+    store.close().wait().unwrap();
+    assert!(!log_path(&path).exists());
 }
 
 /// The pragma answers before its own commit, and may answer what is not so.
