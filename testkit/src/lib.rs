@@ -84,6 +84,12 @@
 //! # }
 //! ```
 //!
+//! # Histories
+//!
+//! A case looks at one thing. [`model`] runs random histories of all of them, with transactions, reopens and
+//! crashes, against a map, and finds the shortest that fails; it drives a store of your own over a
+//! repository, too.
+//!
 //! # What a case does
 //!
 //! It opens a store in its setup, does what its documentation says, and panics with what is wrong. It waits for
@@ -125,6 +131,7 @@ mod case;
 pub mod cases;
 mod history;
 mod macros;
+pub mod model;
 mod pantry;
 pub mod records;
 mod setup;

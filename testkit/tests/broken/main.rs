@@ -17,7 +17,7 @@ mod keeping;
 
 use faulty::{Fault as Answers, Faulty};
 use keeping::{Fault as Keeps, Keeping};
-use larder_testkit::{Memory, Setup, cases};
+use larder_testkit::{Memory, Setup, cases, model};
 
 larder_testkit::conformance!(sound_keeping, Keeping::sound());
 larder_testkit::conformance!(sound_wrapper, Faulty::sound(Keeping::sound()));
@@ -121,6 +121,29 @@ fn a_summary_tells_what_a_broken_store_broke() {
         text.contains("failed: queries::a_limit_is_what_it_says: "),
         "{text}"
     );
+}
+
+/// Asserts that some history shows it, with the shortest that does, and says this.
+#[track_caller]
+fn is_caught_by_the_model<S: Setup>(setup: impl Fn() -> S, says: &str) {
+    let search = std::panic::AssertUnwindSafe(|| model::histories(setup, 300));
+    let Err(panic) = std::panic::catch_unwind(search) else {
+        panic!("the model does not notice");
+    };
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.contains(says), "it fails for this: {message}");
+    assert!(message.contains("minimal failing input: "), "{message}");
+}
+
+#[test]
+fn the_model_notices_what_is_answered_and_what_is_kept() {
+    is_caught_by_the_model(|| Faulty::broken(Answers::ForgetsAnIndexOnUpdate), "Query");
+    is_caught_by_the_model(
+        || Keeping::broken(Keeps::AcknowledgesTooEarly),
+        "since what was acknowledged",
+    );
+    let ran = model::histories(|| Faulty::sound(Keeping::sound()), 50);
+    assert!(ran.crashes > 0 && ran.reopens > 0, "{ran}");
 }
 
 #[test]
