@@ -6,6 +6,7 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test says what is wrong by panicking, and plays other programs"
 )]
@@ -128,7 +129,7 @@ fn is_whole(url: &str) {
         assert_eq!(kept.count(Note::BY_PLACE.is(("attic", 2))).unwrap(), 1);
         assert_eq!(kept.count(Note::RATIO.range(0.05..)).unwrap(), 2);
         let rejected = store.quarantine().unwrap();
-        let rejected: Vec<&[u8]> = rejected.iter().map(|entry| entry.bytes()).collect();
+        let rejected: Vec<&[u8]> = rejected.iter().map(larder::Quarantined::bytes).collect();
         assert_eq!(rejected, [REJECTED.as_bytes()], "{url}");
         if !again {
             let refused = kept.insert(Note {
