@@ -8,6 +8,7 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::cast_precision_loss,
     reason = "a bench that cannot run says why by panicking"
 )]
 

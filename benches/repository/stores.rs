@@ -2,7 +2,7 @@
 //!
 //! Criterion runs only the cases that its filter names, so nothing is filled for the others.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use larder::AnyRepository;
 use larder::prelude::*;
@@ -22,8 +22,8 @@ pub(crate) struct Open {
 pub(crate) struct Filled {
     pub(crate) backend: &'static str,
     pub(crate) size: u64,
-    dir: OnceCell<tempfile::TempDir>,
-    open: OnceCell<Open>,
+    dir: OnceLock<tempfile::TempDir>,
+    open: OnceLock<Open>,
 }
 
 impl Filled {
@@ -31,8 +31,8 @@ impl Filled {
         Self {
             backend,
             size,
-            dir: OnceCell::new(),
-            open: OnceCell::new(),
+            dir: OnceLock::new(),
+            open: OnceLock::new(),
         }
     }
 
