@@ -28,7 +28,7 @@
 //! # Use
 //!
 //! ```
-//! use larder_core::{Backend, Collection, Options, RepositoryExt};
+//! use larder_core::{Collection, Options, Repository, RepositoryExt};
 //! use larder_json::sim::{Budget, SimDisk};
 //! use serde_json::{Value, json};
 //!
