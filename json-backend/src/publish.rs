@@ -232,23 +232,35 @@ impl Write for Sink<'_> {
 
 /// Creates a store directory and makes its name durable.
 ///
-/// The directory is synced in its parent also where it was there before: who created it may have
-/// crashed before doing so.
+/// What is missing above it is created from the outermost on, each only when the one it is in is durable.
+/// So whoever comes after a failure or a crash has one name to make durable, that of the innermost
+/// directory that is there; and it is synced in its parent also where it was there before.
 pub(crate) fn ensure_dir(disk: &dyn Disk, dir: &Path, sync: bool) -> Result<(), DiskError> {
-    let created = disk.create_dirs(dir)?;
     if !sync {
-        return Ok(());
+        return disk.create_dirs(dir).map(drop);
     }
-    for path in &created {
-        disk.sync_dir(parent_of(path))?;
+    let mut missing = Vec::new();
+    let mut above = dir;
+    while disk.identity(above)?.is_none() && above != parent_of(above) {
+        missing.push(above);
+        above = parent_of(above);
     }
-    if created.iter().any(|path| path == dir) {
-        return Ok(());
+    // If it is there, this tells whether it is a directory.
+    disk.create_dirs(above)?;
+    sync_name(disk, above)?;
+    for path in missing.into_iter().rev() {
+        disk.create_dirs(path)?;
+        sync_name(disk, path)?;
     }
+    Ok(())
+}
+
+/// Makes the name of a directory durable, in the one it is in.
+fn sync_name(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     match disk.sync_dir(parent_of(dir)) {
         // Somebody who may not read the parent did not create the directory either.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            tracing::debug!(dir = %dir.display(), "the parent of the store directory cannot be synced");
+            tracing::debug!(dir = %dir.display(), "the directory cannot be synced in its parent");
             Ok(())
         }
         other => other,

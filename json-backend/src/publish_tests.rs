@@ -133,7 +133,9 @@ fn store_directories_are_made_durable_in_their_parents() {
     let (_dir, store) = store();
     let disk = ProbeDisk::default();
     ensure_dir(&disk, &store.join("a/b"), true).unwrap();
-    assert_eq!(disk.take_calls(), ["sync_dir store", "sync_dir a"]);
+    // First the one that is there, whose name nobody may have made durable.
+    let calls = disk.take_calls();
+    assert_eq!(calls[1..], ["sync_dir store", "sync_dir a"], "{calls:?}");
     ensure_dir(&disk, &store.join("a/b"), true).unwrap();
     assert_eq!(disk.take_calls(), ["sync_dir a"]);
     ensure_dir(&disk, &store.join("a/b"), false).unwrap();

@@ -251,3 +251,46 @@ fn whatever_fails_in_whatever_a_store_does_is_told_and_loses_nothing() {
         assert!(2 * told >= tried, "{}: {told} of {tried} told", act.name);
     }
 }
+
+/// Whoever opens the store after a failure cannot tell from the names which of them are durable.
+#[test]
+fn directories_above_the_store_are_durable_in_the_end_whichever_sync_failed() {
+    let dir = Path::new("/a/b/store");
+    let open = |disk: &SimDisk| disk.open(dir, options());
+    let calls = {
+        let disk = SimDisk::new();
+        open(&disk).unwrap();
+        disk.steps()
+    };
+    for failing in 1..=calls {
+        let disk = SimDisk::new();
+        let once = Fault {
+            times: 1,
+            errno: ERRORS[0],
+            done: false,
+        };
+        disk.fail_from(failing, once);
+        drop(open(&disk));
+        disk.heal();
+        open(&disk).unwrap();
+        let calls = disk.calls();
+        for (name, parent) in [("a", "/"), ("b", "a"), ("store", "b")] {
+            let of = |call: String| {
+                move |(at, made): (usize, &String)| (*made == call).then_some(at + 1)
+            };
+            let mut made = calls
+                .iter()
+                .enumerate()
+                .filter_map(of(format!("create_dirs {name}")));
+            let made = made.find(|at| *at != failing).unwrap();
+            let mut synced = calls
+                .iter()
+                .enumerate()
+                .filter_map(of(format!("sync_dir {parent}")));
+            assert!(
+                synced.any(|at| at > made && at != failing),
+                "{name} may be lost: call {failing} of {calls:#?} has failed"
+            );
+        }
+    }
+}
