@@ -163,6 +163,5 @@ on_every_backend![
     ends::a_closed_store_drains_and_ends,
     ends::a_dropped_store_drains_and_ends,
     ends::who_waits_when_it_ends_is_woken,
-    ends::a_loss_is_told_after_the_end,
     ends::a_store_for_reading_ends_as_well,
 ];

@@ -172,11 +172,7 @@ fn an_unfinished_commit_of_the_first_format_is_finished() {
     assert!(!dir.path().join("larder.commit").exists());
 }
 
-/// As the program of this version writes it.
-fn write(url: &str) {
-    let (store, kept, zebras) = open(url);
-    kept.save_all(notes()).unwrap().wait().unwrap();
-    zebras.save(zebra()).unwrap().wait().unwrap();
+fn reject(store: &Store) {
     let issue = larder::Issue::new(
         "notes",
         larder::IssueKind::Schema,
@@ -185,6 +181,14 @@ fn write(url: &str) {
     );
     let entry = larder::Quarantined::new(issue, REJECTED.as_bytes());
     store.reject(vec![entry]).unwrap().wait().unwrap();
+}
+
+/// As the program of this version writes it.
+fn write(url: &str) {
+    let (store, kept, zebras) = open(url);
+    kept.save_all(notes()).unwrap().wait().unwrap();
+    zebras.save(zebra()).unwrap().wait().unwrap();
+    reject(&store);
     store.close().wait().unwrap();
 }
 
@@ -224,14 +228,7 @@ fn unfinished(to: &Path) {
     let kept = store.repository::<Note>().unwrap();
     let zebras = store.repository::<Zebra>().unwrap();
     kept.save(notes().remove(0)).unwrap().wait().unwrap();
-    let issue = larder::Issue::new(
-        "notes",
-        larder::IssueKind::Schema,
-        larder::Action::Dropped,
-        "the slug is no text",
-    );
-    let entry = larder::Quarantined::new(issue, REJECTED.as_bytes());
-    store.reject(vec![entry]).unwrap().wait().unwrap();
+    reject(&store);
     let from = disk.steps();
     let both = store.transaction(|tx| {
         for note in notes() {

@@ -151,12 +151,7 @@ fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<
         }
     };
     // From here on nobody waits.
-    let mut unreadable = Vec::new();
-    let outcomes = done
-        .changes
-        .into_iter()
-        .map(|change| outcome(change, &mut unreadable))
-        .collect();
+    let (outcomes, unreadable) = outcomes(done.changes);
     if !unreadable.is_empty() {
         // The write is made, so that this fails is no reason to refuse it.
         match rows.keep_unreadable(unreadable) {
@@ -173,12 +168,22 @@ fn try_apply<T: Data>(rows: &Arc<Rows<T>>, ops: Vec<Op<T>>) -> Result<Write<Vec<
     Ok(write.map(|()| outcomes))
 }
 
+/// What changes did, and the ids and texts of the records that they replaced and the type cannot read.
+#[expect(clippy::type_complexity, reason = "read once, where it is given")]
+pub(crate) fn outcomes<T: Data>(
+    changes: Vec<Change<T>>,
+) -> (Vec<Outcome<T>>, Vec<(Arc<str>, String)>) {
+    let mut unreadable = Vec::new();
+    let outcomes = changes
+        .into_iter()
+        .map(|change| outcome(change, &mut unreadable))
+        .collect();
+    (outcomes, unreadable)
+}
+
 /// What a change did, with the record that was there before. One that the type cannot read was in
 /// nobody's view.
-pub(crate) fn outcome<T: Data>(
-    change: Change<T>,
-    unreadable: &mut Vec<(Arc<str>, String)>,
-) -> Outcome<T> {
+fn outcome<T: Data>(change: Change<T>, unreadable: &mut Vec<(Arc<str>, String)>) -> Outcome<T> {
     let before = match change.before {
         Before::Nothing => None,
         Before::Record(record) => Some(record),

@@ -17,7 +17,7 @@ use larder_core::{
 use rusqlite::Connection;
 
 use crate::act::{Act, Done, Ready};
-use crate::apply::{outcome, prepare_all};
+use crate::apply::{outcomes, prepare_all};
 use crate::database::{Database, Lent};
 use crate::error::SqliteError;
 use crate::keys::Halt;
@@ -305,12 +305,7 @@ impl<T: Data> Stage<T> {
         };
         act.all(connection, ops, impossible)?;
         let Act { done, ahead, .. } = act;
-        let mut unreadable = Vec::new();
-        let outcomes = done
-            .changes
-            .into_iter()
-            .map(|change| outcome(change, &mut unreadable))
-            .collect();
+        let (outcomes, unreadable) = outcomes(done.changes);
         // In the same step: if the bytes cannot be kept, nothing has replaced them.
         let entries = self.rows.unreadable(unreadable);
         if !entries.is_empty() {

@@ -129,6 +129,7 @@
 mod agreement;
 mod case;
 pub mod cases;
+mod double;
 mod history;
 mod macros;
 pub mod model;
@@ -139,4 +140,5 @@ mod setup;
 pub use case::{Case, Summary, run};
 #[doc(hidden)]
 pub use case::{check_claims, does_not_apply};
+pub use double::{Double, Doubled};
 pub use setup::{Ability, Memory, Setup};

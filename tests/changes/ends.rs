@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use larder::prelude::*;
-use larder::{ChangeEvent, ErrorKind, StoreChanges, StoreConfig};
+use larder::{ErrorKind, StoreChanges, StoreConfig};
 
 use crate::waits::WAYS;
 use crate::{Note, Setup, changed, is_quiet, note};
@@ -60,24 +60,6 @@ pub(crate) fn a_closed_store_drains_and_ends(scheme: &str) {
 
 pub(crate) fn a_dropped_store_drains_and_ends(scheme: &str) {
     drains_and_ends(Setup::new(scheme), drop);
-    // Any handle keeps it open, a repository as well as a store.
-    let Setup {
-        store,
-        notes,
-        marks,
-        dir,
-        ..
-    } = Setup::new(scheme);
-    let mut changes = store.changes().unwrap();
-    drop(store);
-    is_quiet(&mut changes);
-    drop(marks);
-    notes.save(note("a", 1)).unwrap().detach();
-    assert_eq!(changed(changes.try_next()).len(), 1);
-    is_quiet(&mut changes);
-    drop(notes);
-    is_over(&mut changes);
-    drop(dir);
 }
 
 struct Flag(std::sync::atomic::AtomicBool);
@@ -121,21 +103,6 @@ pub(crate) fn who_waits_when_it_ends_is_woken(scheme: &str) {
             });
         }
     }
-}
-
-pub(crate) fn a_loss_is_told_after_the_end(scheme: &str) {
-    let it = Setup::new(scheme);
-    let mut changes = it.store.listen(2).unwrap();
-    for n in 0..5 {
-        it.save("a", n);
-    }
-    it.store.close().wait().unwrap();
-    assert!(matches!(changes.wait(), Some(ChangeEvent::Missed(3))));
-    for n in [3, 4] {
-        let batch = changed(changes.wait());
-        assert_eq!(batch[0].after::<Note>().unwrap().n, n);
-    }
-    is_over(&mut changes);
 }
 
 pub(crate) fn a_store_for_reading_ends_as_well(scheme: &str) {

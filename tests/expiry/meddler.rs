@@ -4,10 +4,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use larder::{
-    AnyRepository, Changes, Collection, CollectionStats, Cursor, Data, Health, LoadReport, Op,
-    Outcome, Plan, Query, Repository, Result, Write,
-};
+use larder::{AnyRepository, Data, Query, Repository, Result};
+use larder_testkit::{Double, Doubled};
 
 type Meddle<T> = Box<dyn FnOnce(&AnyRepository<T>) + Send>;
 
@@ -21,12 +19,12 @@ impl<T: Data> Meddler<T> {
     pub(crate) fn new(
         inner: AnyRepository<T>,
         meddle: impl FnOnce(&AnyRepository<T>) + Send + 'static,
-    ) -> Self {
+    ) -> Doubled<Self> {
         let meddle: Meddle<T> = Box::new(meddle);
-        Self {
+        Doubled(Self {
             inner,
             meddle: Mutex::new(Some(meddle)),
-        }
+        })
     }
 }
 
@@ -36,13 +34,9 @@ impl<T: Data> fmt::Debug for Meddler<T> {
     }
 }
 
-impl<T: Data> Repository<T> for Meddler<T> {
-    fn collection(&self) -> &Collection<T> {
-        self.inner.collection()
-    }
-
-    fn get(&self, id: &str) -> Result<Option<Arc<T>>> {
-        self.inner.get(id)
+impl<T: Data> Double<T> for Meddler<T> {
+    fn inner(&self) -> &dyn Repository<T> {
+        &*self.inner
     }
 
     fn query(&self, query: &Query<T>) -> Result<Vec<Arc<T>>> {
@@ -52,41 +46,5 @@ impl<T: Data> Repository<T> for Meddler<T> {
             meddle(&self.inner);
         }
         found
-    }
-
-    fn count_matching(&self, query: &Query<T>) -> Result<u64> {
-        self.inner.count_matching(query)
-    }
-
-    fn plan(&self, query: &Query<T>) -> Result<Plan> {
-        self.inner.plan(query)
-    }
-
-    fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
-        self.inner.cursor_after(query, record)
-    }
-
-    fn apply(&self, ops: Vec<Op<T>>) -> Result<Write<Vec<Outcome<T>>>> {
-        self.inner.apply(ops)
-    }
-
-    fn listen(&self, capacity: usize) -> Result<Changes<T>> {
-        self.inner.listen(capacity)
-    }
-
-    fn flush(&self) -> Write<()> {
-        self.inner.flush()
-    }
-
-    fn load_report(&self) -> Arc<LoadReport> {
-        self.inner.load_report()
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-
-    fn stats(&self) -> Result<CollectionStats> {
-        self.inner.stats()
     }
 }

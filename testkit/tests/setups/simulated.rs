@@ -57,18 +57,19 @@ impl Setup for Simulated {
         &Ability::ALL
     }
 
-    /// Of what may be left, another one each time.
+    /// Of what may be left, another one each time, and in each history; in the same history the same.
     fn crash(&self) {
         let mut current = self.current.lock().unwrap();
         let (disk, crashes) = &mut *current;
         *crashes += 1;
+        let which = disk.steps() * 31 + *crashes * 7;
         let budget = Budget {
             exhaustive: 64,
             samples: 16,
-            seed: *crashes as u64,
+            seed: which as u64,
         };
         let images = disk.at(disk.steps()).unwrap().images(&budget);
-        *disk = images[(*crashes * 7) % images.len()].boot_remembering();
+        *disk = images[which % images.len()].boot_remembering();
     }
 
     fn plant(&self, collection: &str, records: &[&str]) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use larder::{
-    Changes, Collection, CollectionStats, Condition, Cursor, Document, Health, LoadReport, Op,
-    Outcome, Plan, Query, Repository, RepositoryExt as _, Result, Store, Target, Write,
+    Collection, Condition, Document, Query, Repository, RepositoryExt as _, Result, Store, Target,
 };
+use larder_testkit::{Double, Doubled};
 
 use super::indexes;
 
@@ -17,13 +17,9 @@ struct Forgetful {
     forgets: &'static str,
 }
 
-impl Repository<Document> for Forgetful {
-    fn collection(&self) -> &Collection<Document> {
-        self.inner.collection()
-    }
-
-    fn get(&self, id: &str) -> Result<Option<Arc<Document>>> {
-        self.inner.get(id)
+impl Double<Document> for Forgetful {
+    fn inner(&self) -> &dyn Repository<Document> {
+        &*self.inner
     }
 
     fn query(&self, query: &Query<Document>) -> Result<Vec<Arc<Document>>> {
@@ -35,42 +31,6 @@ impl Repository<Document> for Forgetful {
         let mut records = self.inner.query(query)?;
         records.retain(|record| !by_index || !record.text().contains(self.forgets));
         Ok(records)
-    }
-
-    fn count_matching(&self, query: &Query<Document>) -> Result<u64> {
-        self.inner.count_matching(query)
-    }
-
-    fn plan(&self, query: &Query<Document>) -> Result<Plan> {
-        self.inner.plan(query)
-    }
-
-    fn cursor_after(&self, query: &Query<Document>, record: &Document) -> Result<Cursor> {
-        self.inner.cursor_after(query, record)
-    }
-
-    fn apply(&self, ops: Vec<Op<Document>>) -> Result<Write<Vec<Outcome<Document>>>> {
-        self.inner.apply(ops)
-    }
-
-    fn listen(&self, capacity: usize) -> Result<Changes<Document>> {
-        self.inner.listen(capacity)
-    }
-
-    fn flush(&self) -> Write<()> {
-        self.inner.flush()
-    }
-
-    fn load_report(&self) -> Arc<LoadReport> {
-        self.inner.load_report()
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-
-    fn stats(&self) -> Result<CollectionStats> {
-        self.inner.stats()
     }
 }
 
@@ -114,11 +74,11 @@ fn indexes_that_agree_have_no_problem() {
 fn a_record_that_an_index_forgot_is_found_missing() {
     for index in ["n", "kind", "tags", "kind+n"] {
         for forgets in ["\"a\"", "\"b\"", "\"c\"", "\"d\""] {
-            let repository = Forgetful {
+            let repository = Doubled(Forgetful {
                 inner: repository(),
                 index,
                 forgets,
-            };
+            });
             for check in indexes(&repository).unwrap() {
                 assert_eq!(
                     check.name != index,

@@ -15,7 +15,7 @@ use larder_core::{
     Backend, Collection, Data, Definition, Error, ErrorKind, Health, HealthWatch, LoadReport,
     Options, Quarantined, Repository, Result, StoreChanges, StoreStats, Transaction, Write,
 };
-use larder_testkit::{Ability, Memory, Setup};
+use larder_testkit::{Ability, Doubled, Memory, Setup};
 
 use relay::Relay;
 use repository::FaultyRepository;
@@ -139,9 +139,9 @@ impl<S: Setup> Setup for Faulty<S> {
     ) -> Result<Arc<dyn Repository<T>>> {
         let inner = self.inner.collection(&store.inner, collection)?;
         let shared = Arc::clone(&store.shared);
-        let repository = Arc::new(FaultyRepository::new(inner, shared));
+        let repository = FaultyRepository::new(inner, shared);
         store.shared.through.add(&repository)?;
-        Ok(repository)
+        Ok(Arc::new(Doubled(repository)))
     }
 
     fn abilities(&self) -> &[Ability] {

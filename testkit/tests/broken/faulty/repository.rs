@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larder_core::{
-    Changes, Collection, CollectionStats, Condition, Cursor, Data, ErrorKind, Expect, Health,
-    LoadReport, Op, Order, Outcome, Plan, Query, Repository, Result, Target, Test, Write,
+    Condition, Cursor, Data, ErrorKind, Expect, Op, Order, Outcome, Query, Repository, Result,
+    Target, Test, Write,
 };
+use larder_testkit::Double;
 use parking_lot::Mutex;
 
 use super::{Fault, Shared};
@@ -135,10 +136,9 @@ impl<T: Data> FaultyRepository<T> {
     }
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<T: Data> Repository<T> for FaultyRepository<T> {
-    fn collection(&self) -> &Collection<T> {
-        self.inner.collection()
+impl<T: Data> Double<T> for FaultyRepository<T> {
+    fn inner(&self) -> &dyn Repository<T> {
+        &*self.inner
     }
 
     fn get(&self, id: &str) -> Result<Option<Arc<T>>> {
@@ -192,10 +192,6 @@ impl<T: Data> Repository<T> for FaultyRepository<T> {
             return counts.sum();
         }
         self.inner.count_matching(query)
-    }
-
-    fn plan(&self, query: &Query<T>) -> Result<Plan> {
-        self.inner.plan(query)
     }
 
     fn cursor_after(&self, query: &Query<T>, record: &T) -> Result<Cursor> {
@@ -252,25 +248,5 @@ impl<T: Data> Repository<T> for FaultyRepository<T> {
                 done
             }
         }
-    }
-
-    fn listen(&self, capacity: usize) -> Result<Changes<T>> {
-        self.inner.listen(capacity)
-    }
-
-    fn flush(&self) -> Write<()> {
-        self.inner.flush()
-    }
-
-    fn load_report(&self) -> Arc<LoadReport> {
-        self.inner.load_report()
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-
-    fn stats(&self) -> Result<CollectionStats> {
-        self.inner.stats()
     }
 }
