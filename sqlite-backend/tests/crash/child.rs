@@ -26,7 +26,7 @@ use serde_json::Value;
 use super::plan::{End, NAMES, Op, Plan};
 
 /// Where the store is, in the directory that is recorded.
-pub(crate) const DATABASE: &str = "store/data.db";
+pub(crate) const DATABASE: &str = "deep/store/data.db";
 /// The file of the marks.
 pub(crate) const MARKS: &str = "marks";
 
@@ -85,9 +85,13 @@ pub(crate) fn run(plan: &Plan, dir: &Path) {
     }
 }
 
-/// Makes an empty database with pages of this size, as another program may.
+/// Makes an empty database with pages of this size, as another program may, in directories that are durable.
 fn found(database: &Path, page: u32) {
     std::fs::create_dir_all(database.parent().unwrap()).unwrap();
+    let depth = Path::new(DATABASE).components().count();
+    for dir in database.ancestors().skip(2).take(depth - 1) {
+        File::open(dir).and_then(|dir| dir.sync_all()).unwrap();
+    }
     let connection = rusqlite::Connection::open(database).unwrap();
     connection.pragma_update(None, "page_size", page).unwrap();
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));

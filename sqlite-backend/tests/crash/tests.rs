@@ -405,7 +405,7 @@ const fn target(
 const EVERYTHING: [Target; 5] = [
     target("sync", "-wal", 20, (1, 2)),
     target("sync", "data.db", 4, (1, 2)),
-    target("sync", "/", 9, (1, 1)),
+    target("sync", "/", 12, (1, 1)),
     target("write", "-wal", 70, (18, 1)),
     target("write", "data.db", 24, (6, 1)),
 ];
