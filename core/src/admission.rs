@@ -18,6 +18,7 @@ use crate::index::IndexDef;
 use crate::issue::IssueKind;
 use crate::json_fields::JsonFields;
 use crate::key::Key;
+use crate::key_set::KeySet;
 use crate::record::Data;
 
 /// Longest id, in bytes.
@@ -31,7 +32,7 @@ pub struct Admitted<T> {
     /// The record.
     pub record: Arc<T>,
     /// The keys, per index of the collection.
-    pub keys: Vec<Vec<Key>>,
+    pub keys: Vec<KeySet>,
     /// What of its text the type does not know.
     pub unknown: Option<Extra>,
 }
@@ -285,7 +286,7 @@ impl<T: Data> Admission<T> {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidKey`]; never for a record that was admitted.
-    pub fn keys_of(&self, record: &T) -> Result<Vec<Vec<Key>>> {
+    pub fn keys_of(&self, record: &T) -> Result<Vec<KeySet>> {
         let json = crate::view::View::new(record);
         self.prepared
             .indexes
@@ -308,7 +309,7 @@ impl<T: Data> Admission<T> {
             return Ok(id(record).into());
         }
         match crate::view::View::new(record).key(&self.prepared.id_path) {
-            Ok(Key::Text(id)) => Ok(id),
+            Ok(Key::Text(id)) => Ok(id.into()),
             _ => Err(Error::new(
                 ErrorKind::InvalidId,
                 "the id is missing or not a string",

@@ -15,11 +15,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json_fields::JsonFields;
 use crate::key::{Key, KeyError};
 use crate::key_encode::key_of;
+use crate::key_set::{Gathered, KeySet};
 
 /// Collects the keys of one record under one index.
 #[derive(Debug, Default)]
 pub struct Keys {
-    keys: Vec<Key>,
+    keys: Gathered,
     error: Option<KeyError>,
 }
 
@@ -43,24 +44,17 @@ impl Keys {
         }
     }
 
-    pub(crate) fn as_mut(&mut self) -> &mut Vec<Key> {
+    pub(crate) fn as_mut(&mut self) -> &mut Gathered {
         &mut self.keys
     }
 
     /// The keys, sorted and each once. A record without a key has the one key [`Key::None`], so
     /// that "is none" can be answered by the index too.
-    pub(crate) fn finish(self) -> Result<Vec<Key>, KeyError> {
+    pub(crate) fn finish(self) -> Result<KeySet, KeyError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let mut keys = self.keys;
-        if keys.is_empty() {
-            keys.push(Key::None);
-        } else if keys.len() > 1 {
-            keys.sort_unstable();
-            keys.dedup();
-        }
-        Ok(keys)
+        Ok(KeySet::of(self.keys))
     }
 }
 
@@ -360,7 +354,7 @@ impl<T> IndexDef<T> {
     /// # Errors
     ///
     /// If a field holds something that cannot be a key.
-    pub(crate) fn keys(&self, record: &T, json: &dyn JsonFields) -> Result<Vec<Key>, KeyError> {
+    pub(crate) fn keys(&self, record: &T, json: &dyn JsonFields) -> Result<KeySet, KeyError> {
         if let Some(extract) = self.extract {
             let mut keys = Keys::default();
             extract(record, &mut keys);
@@ -385,7 +379,7 @@ pub(crate) fn keys_at(
     pointers: &[Pointer],
     multi: bool,
     json: &dyn JsonFields,
-) -> Result<Vec<Key>, KeyError> {
+) -> Result<KeySet, KeyError> {
     let mut keys = Keys::default();
     match pointers {
         [pointer] if multi => json.each_key(pointer, &mut keys.keys)?,

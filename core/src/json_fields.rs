@@ -6,6 +6,7 @@ use larder_schema::{Pointer, Tree};
 use serde_json::Value;
 
 use crate::key::{Key, KeyError};
+use crate::key_set::Gathered;
 
 /// A record's JSON, in whatever form is at hand, as far as an index needs it.
 pub(crate) trait JsonFields {
@@ -13,7 +14,7 @@ pub(crate) trait JsonFields {
     fn key(&self, path: &Pointer) -> Result<Key, KeyError>;
 
     /// The key of each element of the list at a path; one scalar counts as a list of one.
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError>;
+    fn each_key(&self, path: &Pointer, keys: &mut Gathered) -> Result<(), KeyError>;
 }
 
 impl JsonFields for Value {
@@ -21,7 +22,7 @@ impl JsonFields for Value {
         path.resolve(self).map_or(Ok(Key::None), Key::from_json)
     }
 
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
+    fn each_key(&self, path: &Pointer, keys: &mut Gathered) -> Result<(), KeyError> {
         match path.resolve(self) {
             None | Some(Value::Null) => {}
             Some(Value::Array(values)) => {
@@ -40,7 +41,7 @@ impl JsonFields for Tree<'_> {
         self.pointer(path).map_or(Ok(Key::None), Key::from_tree)
     }
 
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
+    fn each_key(&self, path: &Pointer, keys: &mut Gathered) -> Result<(), KeyError> {
         match self.pointer(path) {
             None | Some(Tree::Null) => {}
             Some(Tree::Array(values)) => {

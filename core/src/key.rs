@@ -5,9 +5,12 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::Value;
+
+use crate::key_text::KeyText;
 
 /// One key of an index: what serde writes for the field, as far as it can be compared.
 ///
@@ -27,7 +30,7 @@ pub enum Key {
     /// never a whole number in the range of `Int`.
     Float(f64),
     /// Text.
-    Text(Arc<str>),
+    Text(KeyText),
     /// The components of a compound key.
     Compound(Arc<[Key]>),
 }
@@ -91,11 +94,11 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 /// 2^127: the first magnitude that an `i128` cannot hold.
-const INT_LIMIT: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+pub(crate) const INT_LIMIT: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
 
 impl Key {
     /// A key of text.
-    pub fn text(text: impl Into<Arc<str>>) -> Self {
+    pub fn text(text: impl Into<KeyText>) -> Self {
         Self::Text(text.into())
     }
 
@@ -113,14 +116,7 @@ impl Key {
         if !value.is_finite() {
             return Err(KeyError::new("NaN and infinite numbers cannot be keys"));
         }
-        if value.fract() == 0.0 && value.abs() < INT_LIMIT {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "whole and below 2^127: exact"
-            )]
-            return Ok(Self::int(value as i128));
-        }
-        Ok(Self::Float(value))
+        Ok(whole(value).map_or(Self::Float(value), Self::int))
     }
 
     /// The key of a JSON value.
@@ -199,6 +195,15 @@ impl Key {
     }
 }
 
+/// The whole number that this float is, if it is one in the range of an `i128`.
+fn whole(value: f64) -> Option<i128> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole, from -2^127 to below 2^127: exact"
+    )]
+    (value.fract() == 0.0 && (-INT_LIMIT..INT_LIMIT).contains(&value)).then_some(value as i128)
+}
+
 /// Compares an integer with a float that is not a whole number in the integer's range.
 fn compare_int_float(int: i128, float: f64) -> Ordering {
     if float >= INT_LIMIT {
@@ -249,6 +254,24 @@ impl PartialEq for Key {
 }
 
 impl Eq for Key {}
+
+/// Equal keys have equal hashes: a number hashes by its value, however it is held.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rank().hash(state);
+        match self {
+            Self::None => {}
+            Self::Bool(value) => value.hash(state),
+            Self::Int(number) => number.hash(state),
+            Self::Float(value) => match whole(*value) {
+                Some(number) => Whole::from(number).hash(state),
+                None => value.to_bits().hash(state),
+            },
+            Self::Text(text) => text.hash(state),
+            Self::Compound(parts) => parts.hash(state),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

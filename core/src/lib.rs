@@ -42,6 +42,8 @@ mod json_fields;
 mod key;
 mod key_arg;
 mod key_encode;
+mod key_set;
+mod key_text;
 mod live;
 mod memory;
 mod name;
@@ -58,6 +60,8 @@ mod repository;
 mod resolve;
 mod retention;
 mod shelf;
+mod side_by_side;
+mod span;
 mod stamp;
 mod stats;
 mod store;
@@ -85,6 +89,7 @@ pub use index::{Extract, Field, Index, IndexDef, Keys, UniqueIndex};
 pub use issue::{Action, Issue, IssueKind, Position};
 pub use key::{Key, KeyError, Whole};
 pub use key_arg::{Compound, KeyArg, LeadingKeyArg};
+pub use key_text::KeyText;
 pub use live::Live;
 pub use memory::{MemoryRepository, MemoryStore};
 pub use op::{Expect, Op, Outcome};
@@ -119,6 +124,7 @@ pub mod backend {
     pub use crate::encode::encode;
     pub use crate::feed::Feed;
     pub use crate::journal::{Entry, EntryChange, Journal, Turn};
+    pub use crate::key_set::KeySet;
     pub use crate::name::check_name;
     pub use crate::refusal::{
         check_expectation, check_same_id, newer_version, newer_version_issue, unique_violation,

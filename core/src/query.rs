@@ -8,6 +8,8 @@ use std::fmt;
 use std::ops::{Bound, RangeBounds as _};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::collection::pointer_text;
 use crate::cursor::Cursor;
 use crate::index::Extract;
@@ -227,7 +229,7 @@ pub type Filter<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 ///     .limit(20);
 /// ```
 pub struct Query<T> {
-    pub(crate) conditions: Vec<Condition<T>>,
+    pub(crate) conditions: SmallVec<[Condition<T>; 1]>,
     pub(crate) filters: Vec<Filter<T>>,
     pub(crate) order: Vec<Order<T>>,
     pub(crate) limit: Option<usize>,
@@ -240,7 +242,7 @@ impl<T> Query<T> {
     #[must_use]
     pub fn all() -> Self {
         Self {
-            conditions: Vec::new(),
+            conditions: SmallVec::new(),
             filters: Vec::new(),
             order: Vec::new(),
             limit: None,
@@ -253,7 +255,7 @@ impl<T> Query<T> {
     #[must_use]
     pub fn when(condition: Condition<T>) -> Self {
         Self {
-            conditions: vec![condition],
+            conditions: smallvec::smallvec![condition],
             ..Self::all()
         }
     }

@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Extract, IndexDef, Keys};
 use crate::json_fields::JsonFields;
 use crate::key::Key;
-use crate::query::{Condition, Query, Target};
+use crate::key_set::KeySet;
+use crate::query::{Condition, Query, Target, Test};
 use crate::record::Data;
 use crate::view::View;
 
@@ -25,7 +26,7 @@ enum Reader<'q, T> {
 
 impl<T: Data> Reader<'_, T> {
     /// A field that holds no key (an object, say) has none.
-    fn keys(&self, record: &T, view: &View<'_, T>) -> Vec<Key> {
+    fn keys(&self, record: &T, view: &View<'_, T>) -> KeySet {
         let keys = match self {
             Self::Index(index) => index.keys(record, view),
             Self::Typed(extract) => {
@@ -280,6 +281,30 @@ impl<'q, T: Data> Resolved<'q, T> {
             .map(|(_, condition)| condition.condition.to_string());
         let filters = self.query.filters.iter().map(|_| "a filter".to_owned());
         conditions.chain(filters).collect()
+    }
+}
+
+/// The index and the key of a query that asks for one key and nothing else, which most do: the rows of
+/// that key are the result, and nothing has to be resolved.
+pub(crate) fn one_key<'q, T: Data>(
+    admission: &Admission<T>,
+    query: &'q Query<T>,
+) -> Option<(usize, &'q Key)> {
+    let [only] = query.conditions.as_slice() else {
+        return None;
+    };
+    let is_all = query.error.is_none()
+        && query.filters.is_empty()
+        && query.order.is_empty()
+        && query.after.is_none();
+    match (is_all, only.target(), only.test()) {
+        (true, Target::Index(name), Test::Is(key)) => {
+            let mut indexes = admission.indexes().iter();
+            indexes
+                .position(|index| index.name() == name)
+                .map(|index| (index, key))
+        }
+        _ => None,
     }
 }
 

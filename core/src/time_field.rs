@@ -118,7 +118,7 @@ impl<T: Data> TimeField<T> {
             Reader::Typed(extract) => {
                 let mut keys = Keys::default();
                 extract(record, &mut keys);
-                keys.finish().ok()?.pop()?
+                keys.finish().ok()?.into_iter().next_back()?
             }
             Reader::Path(path) => View::new(record).key(path).ok()?,
             Reader::Wrong(_) => return None,

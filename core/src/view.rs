@@ -14,6 +14,7 @@ use crate::document::Document;
 use crate::encode::encode;
 use crate::json_fields::JsonFields;
 use crate::key::{Key, KeyError};
+use crate::key_set::Gathered;
 use crate::record::Data;
 
 /// Whether a record of this type is its JSON: then the text says all there is.
@@ -60,7 +61,7 @@ impl<T: Data> JsonFields for View<'_, T> {
         self.json().key(path)
     }
 
-    fn each_key(&self, path: &Pointer, keys: &mut Vec<Key>) -> Result<(), KeyError> {
+    fn each_key(&self, path: &Pointer, keys: &mut Gathered) -> Result<(), KeyError> {
         self.json().each_key(path, keys)
     }
 }

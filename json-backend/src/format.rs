@@ -20,6 +20,10 @@ pub(crate) const FORMAT: u64 = 1;
 pub(crate) const TRAILER: &str = "],\"digest\":\"xxh3:";
 /// What stands after the digits.
 pub(crate) const TRAILER_END: &str = "\"}\n";
+/// What stands between two records of an envelope.
+pub(crate) const SEPARATOR: &str = ",\n";
+/// As much of a long text is hashed and written at once.
+const PIECE: usize = 1 << 20;
 /// How many hexadecimal digits a digest has.
 pub(crate) const DIGITS: usize = 16;
 
@@ -150,13 +154,24 @@ impl<'a> FileWriter<'a> {
             return result;
         }
         if !first {
-            self.put(b",\n")?;
+            self.put(SEPARATOR.as_bytes())?;
         }
         if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
             self.put(compact(text).as_bytes())
         } else {
             self.put(text.as_bytes())
         }
+    }
+
+    /// Writes records of an envelope as they stand in it: each one line, with what is between them.
+    pub(crate) fn lines(&mut self, text: &str) -> io::Result<()> {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.put(SEPARATOR.as_bytes())?;
+        }
+        // Hashed and written while it is in the processor's cache.
+        text.as_bytes()
+            .chunks(PIECE)
+            .try_for_each(|piece| self.put(piece))
     }
 
     fn element(

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use larder_core::backend::EntryChange;
 
-use crate::format::{FileWriter, Shape};
+use crate::format::{FileWriter, SEPARATOR, Shape};
 
 /// The text of one record.
 struct Row {
@@ -29,6 +30,8 @@ enum Text {
 pub(crate) struct Image {
     shape: Shape,
     loaded: String,
+    /// Whether each text that was loaded is one line, as far as somebody has looked.
+    one_line: OnceLock<bool>,
     /// How much of `loaded` is still the text of a record.
     live: usize,
     rows: BTreeMap<Arc<str>, Row>,
@@ -41,6 +44,7 @@ impl Image {
         Self {
             shape: Shape::Envelope,
             loaded: String::new(),
+            one_line: OnceLock::new(),
             live: 0,
             rows: BTreeMap::new(),
             next_place: 0,
@@ -52,7 +56,7 @@ impl Image {
     pub(crate) fn of_file(
         shape: Shape,
         bytes: Vec<u8>,
-        records: impl IntoIterator<Item = (Arc<str>, std::ops::Range<usize>, u64, Option<Box<str>>)>,
+        records: impl IntoIterator<Item = (Arc<str>, Range<usize>, u64, Option<Box<str>>)>,
     ) -> Self {
         let mut live = 0;
         let mut next_place = 0;
@@ -83,6 +87,7 @@ impl Image {
         Self {
             shape,
             loaded,
+            one_line: OnceLock::new(),
             live,
             rows,
             next_place,
@@ -149,23 +154,72 @@ impl Image {
         version: u32,
     ) -> io::Result<u64> {
         let mut file = FileWriter::new(out, &self.shape, collection, u64::from(version))?;
-        let mut write = |row: &Row| match &row.text {
-            Text::Own(text) => file.record(text, false),
-            Text::Loaded { start, end } => {
-                let text = self.loaded.get(*start..*end).ok_or_else(|| {
-                    io::Error::new(io::ErrorKind::InvalidData, "a record's text is lost")
-                })?;
-                file.record(text, true)
-            }
-        };
         match &self.shape {
-            Shape::Envelope => self.rows.values().try_for_each(&mut write)?,
+            Shape::Envelope if self.is_one_line() => self.write_runs(&mut file)?,
+            Shape::Envelope => {
+                for row in self.rows.values() {
+                    self.write_one(&mut file, row)?;
+                }
+            }
             Shape::Array(_) => {
                 let mut rows: Vec<&Row> = self.rows.values().collect();
                 rows.sort_unstable_by_key(|row| row.place);
-                rows.into_iter().try_for_each(&mut write)?;
+                for row in rows {
+                    self.write_one(&mut file, row)?;
+                }
             }
         }
         file.finish()
+    }
+
+    fn write_one(&self, file: &mut FileWriter<'_>, row: &Row) -> io::Result<()> {
+        match &row.text {
+            Text::Own(text) => file.record(text, false),
+            Text::Loaded { start, end } => file.record(self.loaded(*start..*end)?, true),
+        }
+    }
+
+    /// Records that stand side by side in what was loaded are written as one piece, with what is
+    /// between them: most of a large file is such pieces, and nothing of them is looked at or copied.
+    fn write_runs(&self, file: &mut FileWriter<'_>) -> io::Result<()> {
+        let mut run: Option<Range<usize>> = None;
+        for row in self.rows.values() {
+            let next = match &row.text {
+                Text::Loaded { start, end } => Some(*start..*end),
+                Text::Own(_) => None,
+            };
+            if let (Some(run), Some(next)) = (&mut run, &next)
+                && self.loaded.get(run.end..next.start) == Some(SEPARATOR)
+            {
+                run.end = next.end;
+                continue;
+            }
+            if let Some(run) = std::mem::replace(&mut run, next) {
+                file.lines(self.loaded(run)?)?;
+            }
+            if let Text::Own(text) = &row.text {
+                file.record(text, false)?;
+            }
+        }
+        run.map_or(Ok(()), |run| file.lines(self.loaded(run)?))
+    }
+
+    /// Whether each text that was loaded is one line. Every file of ours is like that; an editor may
+    /// have laid out another.
+    fn is_one_line(&self) -> bool {
+        *self.one_line.get_or_init(|| {
+            let mut loaded = self.rows.values().filter_map(|row| match &row.text {
+                Text::Loaded { start, end } => Some(self.loaded.get(*start..*end)),
+                Text::Own(_) => None,
+            });
+            loaded.all(|text| {
+                text.is_some_and(|text| memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none())
+            })
+        })
+    }
+
+    fn loaded(&self, range: Range<usize>) -> io::Result<&str> {
+        let lost = || io::Error::new(io::ErrorKind::InvalidData, "a record's text is lost");
+        self.loaded.get(range).ok_or_else(lost)
     }
 }

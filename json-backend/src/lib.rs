@@ -49,6 +49,7 @@ mod error;
 mod files;
 mod findings;
 mod format;
+mod gate;
 mod image;
 mod load;
 mod lock;

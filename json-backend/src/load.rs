@@ -18,6 +18,7 @@ use crate::backup::Backup;
 use crate::disk::{Contents, Disk, Identity};
 use crate::error::JsonError;
 use crate::findings;
+use crate::gate::Gate;
 use crate::image::Image;
 use crate::names::Names;
 use crate::scan::{Expected, Scan, Span, scan};
@@ -225,25 +226,23 @@ impl Finder<'_> {
         mut loader: Loader<T, Origin>,
         scan: &Scan,
     ) -> Loaded<T, Origin> {
-        let bytes = self.bytes;
-        for span in &scan.records {
-            let record = bytes.get(span.start..span.end).unwrap_or_default();
-            match std::str::from_utf8(record) {
-                Ok(text) => match admission.arrive(text, self.version) {
-                    Ok(arrival) => self.arrived(&mut loader, span, record, arrival),
-                    Err(rejection) => {
-                        self.rejected(span, record, Action::Dropped, rejection);
-                    }
-                },
-                Err(error) => {
-                    self.unparsed = true;
-                    let message =
-                        format!("not UTF-8 from byte {} of the record", error.valid_up_to());
-                    let issue = self.issue(IssueKind::Syntax, Action::Dropped, message);
-                    self.dropped(issue.at(self.place(span, None)), record);
-                }
+        let gate = Gate {
+            admission,
+            version: self.version,
+            bytes: self.bytes,
+            spans: &scan.records,
+        };
+        loader.reserve(scan.records.len());
+        gate.judge_all(|span, record, judged| match judged {
+            Ok(Ok(arrival)) => self.arrived(&mut loader, span, record, arrival),
+            Ok(Err(rejection)) => self.rejected(span, record, Action::Dropped, rejection),
+            Err(error) => {
+                self.unparsed = true;
+                let message = format!("not UTF-8 from byte {} of the record", error.valid_up_to());
+                let issue = self.issue(IssueKind::Syntax, Action::Dropped, message);
+                self.dropped(issue.at(self.place(span, None)), record);
             }
-        }
+        });
         let filled = loader.finish();
         for loser in &filled.losers {
             self.lost(loser);

@@ -88,7 +88,12 @@ impl Disk for RealDisk {
         set_access(&file, access).map_err(|source| {
             DiskError::new("set the permissions of", path.to_path_buf(), source)
         })?;
-        Ok(Box::new(RealTemp { file, path }))
+        Ok(Box::new(RealTemp {
+            file,
+            path,
+            written: 0,
+            on_its_way: 0,
+        }))
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
@@ -270,9 +275,38 @@ fn sync_directory(_dir: &Path) -> io::Result<()> {
 struct RealTemp {
     file: File,
     path: TempPath,
+    written: u64,
+    /// Up to here the system was asked to begin writing to the disk.
+    on_its_way: u64,
 }
 
+/// So much is written before the system is asked to begin moving it to the disk.
+#[cfg(target_os = "linux")]
+const AHEAD: u64 = 4 << 20;
+
 impl RealTemp {
+    /// Has the system begin to write what it was given while the rest is made, so that the sync finds
+    /// less to do. It is advice: nothing is waited for, and no error is lost, because what goes wrong
+    /// with these pages is told by the sync.
+    ///
+    /// On Linux `POSIX_FADV_DONTNEED` begins the write-back of the range without waiting
+    /// (`generic_fadvise` in `mm/fadvise.c`), and lets go of no page that is not written yet.
+    #[cfg(target_os = "linux")]
+    fn write_ahead(&mut self) {
+        use rustix::fs::{Advice, fadvise};
+
+        let ahead = std::num::NonZeroU64::new(self.written - self.on_its_way);
+        if let Some(length) = ahead.filter(|length| length.get() >= AHEAD) {
+            // A file system that knows no advice takes it at the sync.
+            let _ = fadvise(&self.file, self.on_its_way, Some(length), Advice::DontNeed);
+            self.on_its_way = self.written;
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "there is no such advice here")]
+    fn write_ahead(&mut self) {}
+
     /// Closes the handle before the name changes, because Windows does not rename an open file.
     ///
     /// `File` reports no error of `close`. After a `sync` there is none left to report: what a
@@ -292,7 +326,10 @@ impl TempFile for RealTemp {
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.file
             .write_all(bytes)
-            .map_err(|source| DiskError::new("write", self.path.to_path_buf(), source))
+            .map_err(|source| DiskError::new("write", self.path.to_path_buf(), source))?;
+        self.written += bytes.len() as u64;
+        self.write_ahead();
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {

@@ -1,22 +1,21 @@
-//! Owns the question whether a schema names everything in a record, asked for each record of a
-//! load, and what a schema document is compiled to for it. It does not validate, and it does not
-//! say what becomes of a member that is not named.
+//! Owns the question whether a schema names everything in a record, and what a schema document is
+//! compiled to for it. The way over a record is `known_walk.rs`. It does not validate, and it does not say
+//! what becomes of a member that is not named.
 
 use std::{
     cell::Cell,
     collections::{HashMap, VecDeque},
     ptr,
+    sync::atomic::AtomicUsize,
 };
 
 use serde_json::{Map, Value};
 
-use crate::{object::Object, places, representation::equals, tree::Tree, validator::Validator};
+use crate::{known_walk::Walk, places, tree::Tree, validator::Validator};
 
 /// How many schemas are looked at for one record. In a schema that says one thing in many ways,
 /// the number of ways is exponential in the depth of the record.
 const MAX_STEPS: u32 = 1 << 20;
-/// How many references, parts and branches may lead to the schema that names a member.
-const MAX_HOPS: u8 = 12;
 
 /// What may stand beside nothing that constrains a value.
 const ANNOTATIONS: [&str; 13] = [
@@ -80,35 +79,44 @@ pub(crate) struct Known {
 /// What one schema says of the members and items of the value it applies to. Schemas are
 /// given by their index.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place {
     /// It constrains nothing.
-    is_open: bool,
+    pub(crate) is_open: bool,
     /// The members by name, in order.
-    members: Box<[(Box<str>, usize)]>,
+    pub(crate) members: Box<[Member]>,
     /// What applies to other members; `None` if they are not named. Where there is no telling
     /// which of them applies, it is all of them.
-    rest: Option<Box<[usize]>>,
-    first_items: Box<[usize]>,
-    items: Option<usize>,
-    reference: Option<usize>,
+    pub(crate) rest: Option<Box<[usize]>>,
+    pub(crate) first_items: Box<[usize]>,
+    pub(crate) items: Option<usize>,
+    pub(crate) reference: Option<usize>,
     /// Those that apply to the same value.
-    parts: Box<[usize]>,
+    pub(crate) parts: Box<[usize]>,
     /// One of each list applies to the same value.
-    choices: Box<[Box<[usize]>]>,
-    meaning: Meaning,
+    pub(crate) choices: Box<[Box<[usize]>]>,
+    pub(crate) meaning: Meaning,
+}
+
+/// A member that is named.
+pub(crate) struct Member {
+    pub(crate) name: Box<str>,
+    pub(crate) schema: usize,
+    /// The position of the member that came after this one in the last record that was looked at: a
+    /// type writes its fields in one order, so it is nearly always the next one again.
+    pub(crate) next: AtomicUsize,
 }
 
 /// A member, and the values it has one of.
-type Constant = (Box<str>, Box<[Value]>);
+pub(crate) type Constant = (Box<str>, Box<[Value]>);
 
 /// By what a value says that it does not mean this branch of a choice.
 #[derive(Default)]
-struct Meaning {
+pub(crate) struct Meaning {
     /// Whether it may be an object, and whether it may be an array.
-    types: Option<(bool, bool)>,
-    required: Box<[Box<str>]>,
+    pub(crate) types: Option<(bool, bool)>,
+    pub(crate) required: Box<[Box<str>]>,
     /// Members that have one of a few values, as a tag has.
-    constants: Box<[Constant]>,
+    pub(crate) constants: Box<[Constant]>,
 }
 
 impl Known {
@@ -131,6 +139,7 @@ impl Known {
         let walk = Walk {
             places: &self.places,
             steps: Cell::new(MAX_STEPS),
+            last: Cell::new(None),
         };
         names_anything && walk.names_all(0, tree)
     }
@@ -143,169 +152,6 @@ impl Place {
         let has_members = self.rest.is_some() || !self.members.is_empty();
         let has_items = self.items.is_some() || !self.first_items.is_empty();
         self.is_open || leads_on || has_members || has_items
-    }
-}
-
-/// The way over one record.
-struct Walk<'k> {
-    places: &'k [Place],
-    steps: Cell<u32>,
-}
-
-/// A member of an object or an item of an array, with what it stands in.
-#[derive(Clone, Copy)]
-struct Part<'p, 't> {
-    around: &'p Tree<'t>,
-    key: Key<'p>,
-    value: &'p Tree<'t>,
-}
-
-#[derive(Clone, Copy)]
-enum Key<'p> {
-    Name(&'p str),
-    Index(usize),
-}
-
-impl Walk<'_> {
-    /// Whether everything in a value is named by this schema.
-    fn names_all(&self, schema: usize, tree: &Tree<'_>) -> bool {
-        let names = |key, value| {
-            let part = Part {
-                around: tree,
-                key,
-                value,
-            };
-            self.names(schema, part, MAX_HOPS)
-        };
-        if self.places.get(schema).is_some_and(|place| place.is_open) {
-            return true;
-        }
-        match tree {
-            Tree::Object(object) => object
-                .iter()
-                .all(|(name, value)| names(Key::Name(name), value)),
-            Tree::Array(items) => items
-                .iter()
-                .enumerate()
-                .all(|(index, item)| is_scalar(item) || names(Key::Index(index), item)),
-            _ => true,
-        }
-    }
-
-    /// Whether one member or item, and everything in it, is named by this schema, which applies
-    /// to what it stands in.
-    fn names(&self, schema: usize, part: Part<'_, '_>, hops: u8) -> bool {
-        let Some(place) = self.step_to(schema) else {
-            return false;
-        };
-        if place.is_open {
-            return true;
-        }
-        let all = |schemas: &[usize]| {
-            let mut schemas = schemas.iter();
-            schemas.all(|schema| self.names_all(*schema, part.value))
-        };
-        let is_named_here = match part.key {
-            Key::Name(name) => match place.member(name) {
-                Some(schema) => self.names_all(schema, part.value),
-                None => place.rest.as_deref().is_some_and(all),
-            },
-            Key::Index(index) => place
-                .first_items
-                .get(index)
-                .copied()
-                .or(place.items)
-                .is_some_and(|schema| self.names_all(schema, part.value)),
-        };
-        let Some(hops) = hops.checked_sub(1) else {
-            return is_named_here;
-        };
-        is_named_here
-            || place
-                .reference
-                .is_some_and(|target| self.names(target, part, hops))
-            || place
-                .parts
-                .iter()
-                // A part that says nothing does not make the others say more.
-                .any(|schema| !self.is_open(*schema, hops) && self.names(*schema, part, hops))
-            || place
-                .choices
-                .iter()
-                .any(|branches| self.every_meant_branch_names(branches, part, hops))
-    }
-
-    fn every_meant_branch_names(&self, branches: &[usize], part: Part<'_, '_>, hops: u8) -> bool {
-        let mut is_any_meant = false;
-        for branch in branches {
-            if self.may_mean(*branch, part.around, hops) {
-                is_any_meant = true;
-                if !self.names(*branch, part, hops) {
-                    return false;
-                }
-            }
-        }
-        is_any_meant
-    }
-
-    /// Whether a value may be meant by this branch of a choice. It says yes where a closer look
-    /// would say no.
-    fn may_mean(&self, schema: usize, tree: &Tree<'_>, hops: u8) -> bool {
-        let Some(place) = self.step_to(schema) else {
-            return true;
-        };
-        let Meaning {
-            types,
-            required,
-            constants,
-        } = &place.meaning;
-        let is_of_type = match (types, tree) {
-            (Some((objects, _)), Tree::Object(_)) => *objects,
-            (Some((_, arrays)), Tree::Array(_)) => *arrays,
-            _ => true,
-        };
-        let has_members = |object: &Object<'_>| {
-            required.iter().all(|name| object.get(name).is_some())
-                && constants.iter().all(|(name, options)| {
-                    object
-                        .get(name)
-                        .is_none_or(|value| options.iter().any(|option| equals(value, option)))
-                })
-        };
-        is_of_type
-            && tree.as_object().is_none_or(has_members)
-            && hops.checked_sub(1).is_none_or(|hops| {
-                let may_mean = |schema: &usize| self.may_mean(*schema, tree, hops);
-                let mut same = place.reference.iter().chain(&place.parts);
-                let mut choices = place.choices.iter();
-                same.all(may_mean) && choices.all(|branches| branches.iter().any(may_mean))
-            })
-    }
-
-    fn step_to(&self, schema: usize) -> Option<&Place> {
-        self.steps.set(self.steps.get().checked_sub(1)?);
-        self.places.get(schema)
-    }
-
-    fn is_open(&self, schema: usize, hops: u8) -> bool {
-        let (Some(place), Some(hops)) = (self.places.get(schema), hops.checked_sub(1)) else {
-            return false;
-        };
-        place.is_open
-            || place
-                .reference
-                .is_some_and(|target| self.is_open(target, hops))
-    }
-}
-
-fn is_scalar(tree: &Tree<'_>) -> bool {
-    !matches!(tree, Tree::Array(_) | Tree::Object(_))
-}
-
-impl Place {
-    fn member(&self, name: &str) -> Option<usize> {
-        let found = self.members.binary_search_by(|(key, _)| (**key).cmp(name));
-        self.members.get(found.ok()?).map(|(_, schema)| *schema)
     }
 }
 
@@ -358,9 +204,13 @@ impl<'d> Compiler<'d> {
         let mut members: Vec<_> = properties
             .into_iter()
             .flatten()
-            .map(|(name, inner)| (name.as_str().into(), self.index(inner)))
+            .map(|(name, inner)| Member {
+                name: name.as_str().into(),
+                schema: self.index(inner),
+                next: AtomicUsize::new(usize::MAX),
+            })
             .collect();
-        members.sort_unstable();
+        members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let (first_items, items) = match keywords.get("items") {
             // The items of a tuple, up to draft 2019-09.
             tuple @ Some(Value::Array(_)) => (tuple, keywords.get("additionalItems")),

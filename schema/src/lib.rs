@@ -46,6 +46,7 @@ mod canonical;
 mod explain;
 mod extra;
 mod known;
+mod known_walk;
 mod migration_error;
 mod migrations;
 mod object;

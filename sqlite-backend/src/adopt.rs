@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use larder_core::backend::{Admission, Arrival, Rejection};
-use larder_core::{Action, Data, Issue, IssueKind, Key, LoadReport, Position, Quarantined};
+use larder_core::backend::{Admission, Arrival, KeySet, Rejection};
+use larder_core::{Action, Data, Issue, IssueKind, LoadReport, Position, Quarantined};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -220,7 +220,7 @@ impl<T: Data> Adoption<'_, T> {
 
     /// Of two records with one unique key the earlier in id order stays. False if that is not this
     /// one, or if it is gone already.
-    fn make_room(&mut self, id: &str, keys: &[Vec<Key>], row: &Found) -> Result<bool, Halt> {
+    fn make_room(&mut self, id: &str, keys: &[KeySet], row: &Found) -> Result<bool, Halt> {
         if !self.is_there(id)? {
             return Ok(false);
         }
@@ -266,7 +266,7 @@ impl<T: Data> Adoption<'_, T> {
             .map_err(SqliteError::sql("read rows to verify them"))
     }
 
-    fn write_keys(&self, id: &str, keys: &[Vec<Key>], only: Option<&[usize]>) -> Result<(), Halt> {
+    fn write_keys(&self, id: &str, keys: &[KeySet], only: Option<&[usize]>) -> Result<(), Halt> {
         let keys = RecordKeys::new(&self.shape.layout, keys)?;
         self.shape
             .write_keys(self.connection, id, &keys, only)
@@ -275,7 +275,7 @@ impl<T: Data> Adoption<'_, T> {
     }
 
     /// Writes a document that was migrated or mended, and its keys.
-    fn rewrite(&self, id: &str, text: &str, keys: &[Vec<Key>]) -> Result<(), Halt> {
+    fn rewrite(&self, id: &str, text: &str, keys: &[KeySet]) -> Result<(), Halt> {
         let keys = RecordKeys::new(&self.shape.layout, keys)?;
         self.shape
             .update(self.connection, id, text, &keys, false)

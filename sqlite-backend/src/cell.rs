@@ -5,9 +5,7 @@
 //! as 1. A column of any kind holds what SQLite cannot tell apart or compare as it must be as bytes
 //! that are equal if the keys are, and are in no order; see [`Kind::Any`].
 
-use std::sync::Arc;
-
-use larder_core::Key;
+use larder_core::{Key, KeyText};
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -17,12 +15,12 @@ pub(crate) enum Cell {
     Null,
     Integer(i64),
     Real(f64),
-    Text(Arc<str>),
+    Text(KeyText),
     Bytes(Box<[u8]>),
 }
 
 impl Cell {
-    pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn text(text: impl Into<KeyText>) -> Self {
         Self::Text(text.into())
     }
 
@@ -112,7 +110,7 @@ impl Kind {
     pub(crate) fn cell(self, key: &Key) -> Option<Cell> {
         match (self, key) {
             (_, Key::None) => Some(Cell::Null),
-            (Self::Text | Self::Any, Key::Text(text)) => Some(Cell::Text(Arc::clone(text))),
+            (Self::Text | Self::Any, Key::Text(text)) => Some(Cell::Text(text.clone())),
             (Self::Boolean, Key::Bool(value)) => Some(Cell::Integer(i64::from(*value))),
             (Self::Integer | Self::Any, Key::Int(int)) => match i64::try_from(int.get()) {
                 Ok(int) => Some(Cell::Integer(int)),
@@ -179,6 +177,8 @@ fn write(key: &Key, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]

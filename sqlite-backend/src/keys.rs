@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use larder_core::backend::KeySet;
 use larder_core::{Error, Key};
 
 use crate::cell::{Cell, Kind};
@@ -44,7 +45,7 @@ pub(crate) struct RecordKeys(Vec<Vec<Cell>>);
 
 impl RecordKeys {
     /// The cells for these keys; both are in the order of the collection's indexes.
-    pub(crate) fn new(layout: &Layout, keys: &[Vec<Key>]) -> Result<Self, Halt> {
+    pub(crate) fn new(layout: &Layout, keys: &[KeySet]) -> Result<Self, Halt> {
         let cells = layout.indexes.iter().zip(keys).map(|(index, keys)| {
             let cells: Option<Vec<Cell>> = if index.multi {
                 keys.iter().map(|key| list_cell(index, key)).collect()

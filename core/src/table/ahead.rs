@@ -9,21 +9,23 @@ use std::sync::Arc;
 
 use larder_schema::Extra;
 
+use super::entries::Entries;
 use super::state::{Row, State};
 use crate::journal::{Entry, EntryChange};
 use crate::key::Key;
+use crate::key_set::KeySet;
 
 /// A change that was checked.
 pub(super) enum Step<T> {
     Put {
         row: Row<T>,
         text: Box<str>,
-        new: Vec<Vec<Key>>,
-        old: Vec<Vec<Key>>,
+        new: Vec<KeySet>,
+        old: Vec<KeySet>,
     },
     Delete {
         id: Arc<str>,
-        old: Vec<Vec<Key>>,
+        old: Vec<KeySet>,
     },
     Clear,
 }
@@ -32,7 +34,7 @@ pub(super) enum Step<T> {
 pub(super) struct Held<T> {
     pub(super) record: Arc<T>,
     /// Its keys, per index.
-    pub(super) keys: Vec<Vec<Key>>,
+    pub(super) keys: Vec<KeySet>,
     /// What of its text the type does not know.
     pub(super) unknown: Option<Arc<Extra>>,
 }
@@ -206,7 +208,7 @@ impl<T> Ahead<T> {
                 Step::Put { row, new, old, .. } => rows.extend(state.put(row, new, &old)),
                 Step::Delete { id, old } => rows.extend(state.remove(&id, &old)),
                 Step::Clear => {
-                    let empty = State::new(state.indexes.len());
+                    let empty = State::new(state.indexes.iter().map(Entries::is_unique));
                     states.push(std::mem::replace(state, empty));
                 }
             }

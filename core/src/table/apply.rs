@@ -6,6 +6,7 @@
 
 use super::Table;
 use super::ahead::Ahead;
+use super::check::Last;
 use crate::error::Result;
 use crate::feed::StoreChange;
 use crate::op::{Op, Outcome};
@@ -30,7 +31,7 @@ impl<T: Data> Table<T> {
 
         let turn = self.journal.turn()?;
         let mut ahead = Ahead::default();
-        let outcomes = self.check(&mut ahead, ready)?;
+        let outcomes = self.check(&mut ahead, ready, Last::Yes)?;
         if ahead.is_empty() {
             return Ok(turn.unchanged(outcomes));
         }

@@ -12,6 +12,7 @@ use super::state::Row;
 use crate::admission::{Admitted, check_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
+use crate::key_set::KeySet;
 use crate::op::{Expect, Op, Outcome};
 use crate::record::Data;
 use crate::refusal::{check_expectation, check_same_id, unique_violation};
@@ -28,6 +29,14 @@ pub(super) enum Ready<T> {
         expect: Expect<T>,
     },
     Clear,
+}
+
+/// Whether the steps are done as soon as these operations are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Yes,
+    /// More may be checked before, or asked.
+    No,
 }
 
 impl<T: Data> Table<T> {
@@ -66,17 +75,24 @@ impl<T: Data> Table<T> {
     }
 
     /// Checks all of these against the rows and what is ahead of them already. If one is refused,
-    /// what is ahead is as it was. Whoever calls this holds the turn.
+    /// what is ahead is as it was. Whoever calls this holds the turn. If these are the `last` before the
+    /// steps are done, nobody will ask what is there after the last of them, and it is not noted.
     pub(super) fn check(
         &self,
         ahead: &mut Ahead<T>,
         (ops, impossible): (Vec<Ready<T>>, Option<Error>),
+        last: Last,
     ) -> Result<Vec<Outcome<T>>> {
         let (undo, steps) = (ahead.undo.len(), ahead.steps.len());
         let mut outcomes = Vec::with_capacity(ops.len());
+        let mut left = ops.len();
         let checked = ops
             .into_iter()
-            .try_for_each(|op| self.check_one(ahead, &mut outcomes, op))
+            .try_for_each(|op| {
+                left -= 1;
+                let is_noted = left > 0 || last == Last::No;
+                self.check_one(ahead, &mut outcomes, op, is_noted)
+            })
             .and_then(|()| impossible.map_or(Ok(()), Err));
         match checked {
             Ok(()) => {
@@ -96,6 +112,7 @@ impl<T: Data> Table<T> {
         ahead: &mut Ahead<T>,
         outcomes: &mut Vec<Outcome<T>>,
         op: Ready<T>,
+        is_noted: bool,
     ) -> Result<()> {
         match op {
             Ready::Put {
@@ -121,19 +138,21 @@ impl<T: Data> Table<T> {
                     }
                     _ => (text, None),
                 };
-                self.check_unique(ahead, &admitted.id, &admitted.keys)?;
                 let Admitted {
                     id, record, keys, ..
                 } = admitted;
                 let (before, old) = before.map(|before| (before.record, before.keys)).unzip();
                 let old = old.unwrap_or_default();
-                self.claim(ahead, &id, &old, &keys);
-                let held = Held {
-                    record: Arc::clone(&record),
-                    keys: keys.clone(),
-                    unknown: unknown.clone(),
-                };
-                ahead.set_row(&id, Some(held));
+                self.check_unique(ahead, &id, &keys, &old)?;
+                if is_noted {
+                    self.claim(ahead, &id, &old, &keys);
+                    let held = Held {
+                        record: Arc::clone(&record),
+                        keys: keys.clone(),
+                        unknown: unknown.clone(),
+                    };
+                    ahead.set_row(&id, Some(held));
+                }
                 outcomes.push(Outcome {
                     id: Arc::clone(&id),
                     before,
@@ -163,8 +182,10 @@ impl<T: Data> Table<T> {
                     after: None,
                 });
                 if is_there {
-                    self.claim(ahead, &id, &old, &[]);
-                    ahead.set_row(&id, None);
+                    if is_noted {
+                        self.claim(ahead, &id, &old, &[]);
+                        ahead.set_row(&id, None);
+                    }
                     ahead.steps.push(Step::Delete { id, old });
                 }
             }
@@ -225,10 +246,20 @@ impl<T: Data> Table<T> {
         }))
     }
 
-    fn check_unique(&self, ahead: &Ahead<T>, id: &Arc<str>, keys: &[Vec<Key>]) -> Result<()> {
+    /// Whether a record with these keys, in the place of one with the old ones, takes no other's.
+    fn check_unique(
+        &self,
+        ahead: &Ahead<T>,
+        id: &Arc<str>,
+        keys: &[KeySet],
+        old: &[KeySet],
+    ) -> Result<()> {
         let indexes = self.admission.indexes().iter().zip(keys).enumerate();
         for (position, (index, keys)) in indexes.filter(|(_, (index, _))| index.is_unique()) {
-            for key in keys.iter().filter(|key| key.is_enforced()) {
+            // What it has already, no other has.
+            let old = old.get(position).map(|keys| &**keys).unwrap_or_default();
+            let is_new = |key: &&Key| key.is_enforced() && !old.contains(key);
+            for key in keys.iter().filter(is_new) {
                 let holder = match ahead.holders.get(&(position, key.clone())) {
                     Some(None) => None,
                     Some(Some(holder)) => ahead
@@ -252,14 +283,14 @@ impl<T: Data> Table<T> {
     }
 
     /// Notes who holds which unique key after a step.
-    fn claim(&self, ahead: &mut Ahead<T>, id: &Arc<str>, old: &[Vec<Key>], new: &[Vec<Key>]) {
+    fn claim(&self, ahead: &mut Ahead<T>, id: &Arc<str>, old: &[KeySet], new: &[KeySet]) {
         let unique: Vec<bool> = self
             .admission
             .indexes()
             .iter()
             .map(crate::IndexDef::is_unique)
             .collect();
-        let mut note = |keys: &[Vec<Key>], holder: Option<&Arc<str>>| {
+        let mut note = |keys: &[KeySet], holder: Option<&Arc<str>>| {
             for (position, keys) in keys.iter().enumerate() {
                 if unique.get(position) == Some(&true) {
                     for key in keys.iter().filter(|key| key.is_enforced()) {

@@ -6,7 +6,7 @@
 //! Everything is gathered in flat lists and sorted once, so that loading needs little memory beyond
 //! what stays, and the maps are built full instead of by half-full splits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -19,20 +19,15 @@ use crate::journal::Journal;
 use crate::key::Key;
 use crate::record::Data;
 use crate::report::LoadReport;
-
-/// A record on its way, and its origin.
-type Coming<T, O> = (Row<T>, O);
+use crate::side_by_side::side_by_side;
 
 /// Records on their way into a collection. `O` says where a record came from.
 #[derive(Debug)]
 pub struct Loader<T, O> {
     admission: Arc<Admission<T>>,
-    rows: Vec<Option<Coming<T, O>>>,
-    /// Where a record with this id is in `rows`.
-    places: HashMap<Arc<str>, usize>,
-    /// Per index: a key, and the place of the row that has it.
+    rows: Vec<(Row<T>, O)>,
+    /// Per index: a key, and the place in `rows` of the one that has it.
     keys: Vec<Vec<(Key, usize)>>,
-    losers: Vec<Loser<O>>,
 }
 
 /// A record that had to give way to another.
@@ -53,40 +48,33 @@ impl<T: Data, O> Loader<T, O> {
     #[must_use]
     pub fn new(admission: Arc<Admission<T>>) -> Self {
         let keys = admission.indexes().iter().map(|_| Vec::new()).collect();
-        let (rows, places, losers) = (Vec::new(), HashMap::new(), Vec::new());
         Self {
             admission,
-            rows,
-            places,
+            rows: Vec::new(),
             keys,
-            losers,
+        }
+    }
+
+    /// Makes room for so many records, so that taking them in copies none.
+    pub fn reserve(&mut self, records: usize) {
+        self.rows.reserve(records);
+        for keys in &mut self.keys {
+            keys.reserve(records);
         }
     }
 
     /// Takes in a record that was let through. Of two with one id the later stays.
-    pub fn take(&mut self, admitted: Admitted<T>, origin: O) -> Arc<str> {
+    pub fn take(&mut self, admitted: Admitted<T>, origin: O) {
         let place = self.rows.len();
-        if let Some(before) = self.places.insert(Arc::clone(&admitted.id), place)
-            && let Some((row, origin)) = self.rows.get_mut(before).and_then(Option::take)
-        {
-            let kind = IssueKind::DuplicateId;
-            self.losers.push(Loser {
-                id: row.id,
-                origin,
-                kind,
-                winner: None,
-            });
-        }
         for (into, keys) in self.keys.iter_mut().zip(admitted.keys) {
             into.extend(keys.into_iter().map(|key| (key, place)));
         }
         let row = Row {
-            id: Arc::clone(&admitted.id),
+            id: admitted.id,
             record: admitted.record,
             unknown: admitted.unknown.map(Arc::new),
         };
-        self.rows.push(Some((row, origin)));
-        admitted.id
+        self.rows.push((row, origin));
     }
 
     /// Builds rows and indexes. Of two records with one unique key the one with the smaller id
@@ -97,43 +85,30 @@ impl<T: Data, O> Loader<T, O> {
             admission,
             rows,
             mut keys,
-            mut losers,
-            ..
         } = self;
-        let mut ranks = vec![None; rows.len()];
-        // From here on a row is named by its rank in id order.
-        let mut by_id: Vec<(usize, Coming<T, O>)> = rows
-            .into_iter()
-            .enumerate()
-            .filter_map(|(place, row)| Some((place, row?)))
-            .collect();
-        by_id.sort_unstable_by(|(_, a), (_, b)| a.0.id.as_bytes().cmp(b.0.id.as_bytes()));
-        for (rank, (place, _)) in by_id.iter().enumerate() {
-            if let Some(of_place) = ranks.get_mut(*place) {
-                *of_place = Some(rank);
-            }
-        }
-        for entries in &mut keys {
-            entries.retain_mut(|(_, place)| match ranks.get(*place).copied().flatten() {
-                Some(rank) => {
-                    *place = rank;
-                    true
-                }
-                None => false,
-            });
-            entries.sort_unstable();
-        }
-        drop(ranks);
+        let mut losers = Vec::new();
+        // From here on a row is named by its rank in id order. A file of ours is in that order already.
+        let in_order = rows.is_sorted_by(|(a, _), (b, _)| a.id.as_bytes() < b.id.as_bytes());
+        let rows = if in_order {
+            rows
+        } else {
+            in_id_order(rows, &mut keys, &mut losers)
+        };
+        let keys = if rows.len() < MANY {
+            keys.into_iter().map(sorted).collect()
+        } else {
+            side_by_side(keys, sorted)
+        };
 
         let lost = unique_losers(&admission, &keys);
-        let mut kept = Vec::with_capacity(by_id.len());
-        let mut slots = Vec::with_capacity(by_id.len());
-        let mut slot_of: Vec<Option<Slot>> = Vec::with_capacity(by_id.len());
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut slots = Vec::with_capacity(rows.len());
+        let mut slot_of: Vec<Option<Slot>> = Vec::with_capacity(rows.len());
         let ids: BTreeMap<usize, Arc<str>> = lost
             .values()
-            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&by_id.get(*winner)?.1.0.id))))
+            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&rows.get(*winner)?.0.id))))
             .collect();
-        for (rank, (_, (row, origin))) in by_id.into_iter().enumerate() {
+        for (rank, (row, origin)) in rows.into_iter().enumerate() {
             let id = Arc::clone(&row.id);
             if let Some((winner, index)) = lost.get(&rank) {
                 let name = admission
@@ -154,12 +129,14 @@ impl<T: Data, O> Loader<T, O> {
                 kept.push((id, origin));
             }
         }
-        let keys = keys.into_iter().map(|entries| {
-            entries
-                .into_iter()
-                .filter_map(|(key, rank)| Some((key, slot_of.get(rank).copied().flatten()?)))
+        let slot_of = |rank: usize| slot_of.get(rank).copied().flatten();
+        let indexes = admission.indexes().iter().zip(keys);
+        let keys = indexes.map(|(index, entries)| {
+            let entries = entries.into_iter();
+            let entries = entries.filter_map(|(key, rank)| Some((key, slot_of(rank)?)));
+            (index.is_unique(), entries)
         });
-        let state = State::of_sorted(slots, keys);
+        let state = State::of_sorted(slots, keys.collect());
         Loaded {
             admission,
             state,
@@ -167,6 +144,56 @@ impl<T: Data, O> Loader<T, O> {
             losers,
         }
     }
+}
+
+/// With fewer records, a load is done before a thread has started.
+pub(super) const MANY: usize = 5_000;
+
+fn sorted(mut entries: Vec<(Key, usize)>) -> Vec<(Key, usize)> {
+    entries.sort_unstable();
+    entries
+}
+
+/// Sorts rows by id, of one id the one that came last, and has the keys name them by their ranks.
+fn in_id_order<T, O>(
+    rows: Vec<(Row<T>, O)>,
+    keys: &mut [Vec<(Key, usize)>],
+    losers: &mut Vec<Loser<O>>,
+) -> Vec<(Row<T>, O)> {
+    let mut ranks: Vec<Option<usize>> = vec![None; rows.len()];
+    let mut sorted: Vec<(usize, (Row<T>, O))> = rows.into_iter().enumerate().collect();
+    sorted.sort_unstable_by(|(place, (a, _)), (other, (b, _))| {
+        a.id.as_bytes().cmp(b.id.as_bytes()).then(other.cmp(place))
+    });
+    let mut kept: Vec<(Row<T>, O)> = Vec::with_capacity(sorted.len());
+    let mut twice = Vec::new();
+    for (place, (row, origin)) in sorted {
+        if kept.last().is_some_and(|(last, _)| last.id == row.id) {
+            twice.push((place, row.id, origin));
+            continue;
+        }
+        if let Some(rank) = ranks.get_mut(place) {
+            *rank = Some(kept.len());
+        }
+        kept.push((row, origin));
+    }
+    twice.sort_unstable_by_key(|(place, ..)| *place);
+    losers.extend(twice.into_iter().map(|(_, id, origin)| Loser {
+        id,
+        origin,
+        kind: IssueKind::DuplicateId,
+        winner: None,
+    }));
+    for entries in keys {
+        entries.retain_mut(|(_, place)| match ranks.get(*place).copied().flatten() {
+            Some(rank) => {
+                *place = rank;
+                true
+            }
+            None => false,
+        });
+    }
+    kept
 }
 
 /// The rows that have to give way, each with the row that stays and the index: in id order, every

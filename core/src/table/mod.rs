@@ -1,7 +1,7 @@
 //! A collection in memory: the engine of the memory store and of the JSON store.
 //!
 //! Owns [`Table`]: admitting records, applying operations all or nothing, and answering reads
-//! without touching a disk. Rows and entries are in `state.rs`, queries in `select.rs`, its share in
+//! without touching a disk. Rows and entries are in `state.rs`, queries in `select.rs` and `route.rs`, its share in
 //! a transaction is `stage.rs`.
 //!
 //! Nothing that a user wrote (serde code, checks, filters, comparisons) runs while a lock is held
@@ -10,8 +10,10 @@
 mod ahead;
 mod apply;
 mod check;
+mod entries;
 mod loader;
 mod repository;
+mod route;
 mod select;
 mod stage;
 mod state;
@@ -33,7 +35,6 @@ use crate::record::Data;
 use crate::refusal::newer_version;
 use crate::report::LoadReport;
 use crate::transaction::Part;
-use select::Found;
 use state::State;
 
 pub use loader::{Loaded, Loader, Loser};
@@ -145,8 +146,7 @@ impl<T: Data> Table<T> {
     ///
     /// [`InvalidQuery`](crate::ErrorKind::InvalidQuery).
     pub fn query(&self, query: &Query<T>) -> Result<Vec<Arc<T>>> {
-        self.found(query)
-            .map(|found| found.into_iter().map(|found| found.record).collect())
+        select::select(&self.admission, &self.state, query).map_err(|error| self.here(error))
     }
 
     /// How many records a query finds.
@@ -163,7 +163,7 @@ impl<T: Data> Table<T> {
             let limit = query.limit.unwrap_or(usize::MAX);
             return Ok(self.len().min(limit) as u64);
         }
-        self.found(query).map(|found| found.len() as u64)
+        select::count(&self.admission, &self.state, query).map_err(|error| self.here(error))
     }
 
     /// How a query is served, and how many records it reads now.
@@ -193,10 +193,6 @@ impl<T: Data> Table<T> {
     pub fn listen(&self, capacity: usize) -> Result<Changes<T>> {
         Changes::open(&self.journal, Arc::clone(&self.name), capacity)
             .map_err(|error| self.here(error))
-    }
-
-    fn found(&self, query: &Query<T>) -> Result<Vec<Found<T>>> {
-        select::select(&self.admission, &self.state, query).map_err(|error| self.here(error))
     }
 
     fn here(&self, error: Error) -> Error {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::Table;
 use super::ahead::{Ahead, Seen};
+use super::check::Last;
 use super::select::select_ahead;
 use crate::error::Result;
 use crate::feed::StoreChange;
@@ -114,8 +115,7 @@ impl<T: Data> Part<T> for TablePart<T> {
             if stage.ahead.is_empty() {
                 return table.query(query);
             }
-            let found = select_ahead(&table.admission, &table.state, &stage.ahead, query)?;
-            Ok(found.into_iter().map(|found| found.record).collect())
+            select_ahead(&table.admission, &table.state, &stage.ahead, query)
         })
     }
 
@@ -129,7 +129,9 @@ impl<T: Data> Part<T> for TablePart<T> {
     fn apply(&self, session: &dyn Any, ops: Vec<Op<T>>) -> Result<Vec<Outcome<T>>> {
         self.0.check_known().map_err(|error| self.0.here(error))?;
         let ready = self.0.ready(ops);
-        let outcomes = self.stage(session, |stage| self.0.check(&mut stage.ahead, ready))?;
+        let outcomes = self.stage(session, |stage| {
+            self.0.check(&mut stage.ahead, ready, Last::No)
+        })?;
         if let Some(changes) = &of_tables(session)?.changes {
             changes.borrow_mut().extend(self.0.changes(&outcomes));
         }

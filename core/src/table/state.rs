@@ -1,14 +1,20 @@
-//! The rows and index entries of one collection in memory.
+//! The rows of one collection in memory, and its indexes.
 //!
 //! Owns [`State`]: how a change keeps rows and indexes in step. It trusts its caller: every check
 //! was made before (`mod.rs`). Reading by query is in `select.rs`.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use larder_schema::Extra;
 
+use super::entries::{Entries, Posted};
+use super::loader::MANY;
 use crate::key::Key;
+use crate::key_set::KeySet;
+use crate::side_by_side::side_by_side;
 
 /// The place of a row; it stays the same as long as its id is there.
 pub(super) type Slot = u32;
@@ -21,124 +27,101 @@ pub(super) struct Row<T> {
     pub(super) unknown: Option<Arc<Extra>>,
 }
 
-/// The rows with one key.
-#[derive(Debug)]
-pub(super) enum Postings {
-    One(Slot),
-    /// By id.
-    #[expect(
-        clippy::box_collection,
-        reason = "most keys have one row, and there are as many keys as records: half the size"
-    )]
-    Many(Box<BTreeMap<Arc<str>, Slot>>),
+/// A part of building a state from sorted lists.
+enum Part<K> {
+    Ids,
+    Keys(K),
 }
 
-impl Postings {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Many(slots) => slots.len(),
-        }
-    }
-
-    /// In id order.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
-        let (one, many) = match self {
-            Self::One(slot) => (Some(*slot), None),
-            Self::Many(slots) => (None, Some(slots.values().copied())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    /// Adds a row; `rows` tells the id of the one that is here.
-    fn insert<T>(&mut self, id: &Arc<str>, slot: Slot, rows: &[Option<Row<T>>]) {
-        match self {
-            Self::One(there) if *there == slot => {}
-            Self::One(there) => {
-                let mut slots = BTreeMap::from([(Arc::clone(id), slot)]);
-                if let Some(Some(row)) = rows.get(*there as usize) {
-                    slots.insert(Arc::clone(&row.id), *there);
-                }
-                *self = Self::Many(Box::new(slots));
-            }
-            Self::Many(slots) => {
-                slots.insert(Arc::clone(id), slot);
-            }
-        }
-    }
-
-    /// True if nothing is left.
-    fn remove(&mut self, id: &str, slot: Slot) -> bool {
-        match self {
-            Self::One(there) => *there == slot,
-            Self::Many(slots) => {
-                slots.remove(id);
-                slots.is_empty()
-            }
-        }
-    }
+/// What came of it.
+enum Built {
+    Ids(Ids),
+    Keys(Entries),
 }
 
-/// The entries of one index.
-pub(super) type Entries = BTreeMap<Key, Postings>;
+/// Where the row of an id is, and the order of the ids.
+type Ids = (HashTable<Slot>, BTreeMap<Arc<str>, Slot>);
 
-/// Rows, their order by id, and the indexes.
+fn ids<T>(rows: &[Option<Row<T>>], hasher: &DefaultHashBuilder) -> Ids {
+    let mut places = HashTable::with_capacity(rows.len());
+    let rows = || (0..).zip(rows.iter().flatten());
+    for (slot, row) in rows() {
+        let hash = hasher.hash_one(&*row.id);
+        // All ids differ and there is room for all: nothing is compared, nothing is hashed again.
+        places.insert_unique(hash, slot, |_| hash);
+    }
+    let order = rows().map(|(slot, row)| (Arc::clone(&row.id), slot));
+    (places, order.collect())
+}
+
+/// Rows, where each is, their order by id, and the indexes.
 #[derive(Debug)]
 pub(super) struct State<T> {
     rows: Vec<Option<Row<T>>>,
     free: Vec<Slot>,
+    /// Where the row of an id is; a look-up reads one place of this and not one per level of a tree.
+    /// The ids are in the rows, so this is some five bytes a record.
+    places: HashTable<Slot>,
+    hasher: DefaultHashBuilder,
+    /// The order of the ids.
     by_id: BTreeMap<Arc<str>, Slot>,
     pub(super) indexes: Vec<Entries>,
 }
 
 impl<T> State<T> {
-    pub(super) fn new(indexes: usize) -> Self {
+    /// With no rows; for each index, whether it is unique.
+    pub(super) fn new(unique: impl Iterator<Item = bool>) -> Self {
         Self {
             rows: Vec::new(),
             free: Vec::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             by_id: BTreeMap::new(),
-            indexes: (0..indexes).map(|_| Entries::new()).collect(),
+            indexes: unique.map(Entries::new).collect(),
         }
     }
 
-    /// Rows in id order, and per index its keys in order, each with the slots that have it. The
+    /// Rows in id order; per index whether it is unique, and its keys in order, each with a slot. The
     /// slot of a row is its place in the list.
     pub(super) fn of_sorted(
         rows: Vec<Row<T>>,
-        indexes: impl Iterator<Item = impl Iterator<Item = (Key, Slot)>>,
-    ) -> Self {
-        let ids = (0..)
-            .zip(&rows)
-            .map(|(slot, row)| (Arc::clone(&row.id), slot));
-        let by_id = ids.collect();
+        indexes: Vec<(bool, impl Iterator<Item = (Key, Slot)> + Send)>,
+    ) -> Self
+    where
+        T: Send + Sync,
+    {
+        let hasher = DefaultHashBuilder::default();
         let rows: Vec<_> = rows.into_iter().map(Some).collect();
-        let indexes = indexes
-            .map(|entries| {
-                let mut keys: Vec<(Key, Postings)> = Vec::new();
-                for (key, slot) in entries {
-                    match keys.last_mut() {
-                        Some((last, postings)) if *last == key => {
-                            if let Some(Some(row)) = rows.get(slot as usize) {
-                                postings.insert(&row.id, slot, &rows);
-                            }
-                        }
-                        _ => keys.push((key, Postings::One(slot))),
-                    }
-                }
-                // From a sorted list the map is built with full nodes.
-                keys.into_iter().collect()
-            })
-            .collect();
+        let build = |part| match part {
+            Part::Ids => Built::Ids(ids(&rows, &hasher)),
+            Part::Keys((unique, keys)) => Built::Keys(Entries::of_sorted(unique, keys, &rows)),
+        };
+        let parts = std::iter::once(Part::Ids).chain(indexes.into_iter().map(Part::Keys));
+        let built = if rows.len() < MANY {
+            parts.map(build).collect()
+        } else {
+            side_by_side(parts.collect(), build)
+        };
+        let (mut places, mut by_id) = (HashTable::new(), BTreeMap::new());
+        let mut indexes = Vec::with_capacity(built.len());
+        for part in built {
+            match part {
+                Built::Ids((found, order)) => (places, by_id) = (found, order),
+                Built::Keys(entries) => indexes.push(entries),
+            }
+        }
         Self {
             rows,
             free: Vec::new(),
+            places,
+            hasher,
             by_id,
             indexes,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_id.len()
+        self.places.len()
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Arc<T>> {
@@ -146,11 +129,26 @@ impl<T> State<T> {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Row<T>> {
-        self.row(*self.by_id.get(id)?)
+        self.row(self.slot_of(id)?)
+    }
+
+    /// The slot of this id.
+    fn slot_of(&self, id: &str) -> Option<Slot> {
+        let is_it = |slot: &Slot| self.row(*slot).is_some_and(|row| *row.id == *id);
+        self.places.find(self.hasher.hash_one(id), is_it).copied()
     }
 
     pub(super) fn row(&self, slot: Slot) -> Option<&Row<T>> {
         self.rows.get(slot as usize)?.as_ref()
+    }
+
+    /// The records with one key, in id order; at most so many.
+    pub(super) fn records(&self, posted: Posted<'_>, limit: usize) -> Vec<Arc<T>> {
+        let wanted = posted.len().min(limit);
+        let mut records = Vec::with_capacity(wanted);
+        let rows = posted.slots().filter_map(|slot| self.row(slot));
+        records.extend(rows.take(wanted).map(|row| Arc::clone(&row.record)));
+        records
     }
 
     /// All slots, in id order.
@@ -179,71 +177,74 @@ impl<T> State<T> {
     pub(super) fn put(
         &mut self,
         new_row: Row<T>,
-        new: Vec<Vec<Key>>,
-        old: &[Vec<Key>],
+        new: Vec<KeySet>,
+        old: &[KeySet],
     ) -> Option<Row<T>> {
         let id = &Arc::clone(&new_row.id);
-        let slot = if let Some(slot) = self.by_id.get(id) {
-            *slot
-        } else {
-            let slot = self.free.pop().unwrap_or_else(|| {
-                self.rows.push(None);
-                // The rows of one process never reach 2^32: each is an allocation of its own.
-                Slot::try_from(self.rows.len() - 1).unwrap_or(Slot::MAX)
-            });
-            self.by_id.insert(Arc::clone(id), slot);
-            slot
+        let (slot, gone) = match self.slot_of(id) {
+            Some(slot) => {
+                let place = self.rows.get_mut(slot as usize);
+                (slot, place.and_then(|row| row.replace(new_row)))
+            }
+            None => (self.add(new_row), None),
         };
-        let place = self.rows.get_mut(slot as usize);
-        let gone = place.and_then(|row| row.replace(new_row));
         for (position, keys) in new.into_iter().enumerate() {
             let Some(entries) = self.indexes.get_mut(position) else {
                 continue;
             };
-            let before = old.get(position).map(Vec::as_slice).unwrap_or_default();
-            if keys == before {
+            let before = old.get(position).map(|keys| &**keys).unwrap_or_default();
+            if *keys == *before {
                 continue;
             }
-            remove_keys(
-                entries,
-                before.iter().filter(|key| !keys.contains(key)),
-                id,
-                slot,
-            );
-            for key in keys {
-                entries
-                    .entry(key)
-                    .and_modify(|postings| postings.insert(id, slot, &self.rows))
-                    .or_insert(Postings::One(slot));
+            for key in before.iter().filter(|key| !keys.contains(key)) {
+                entries.remove(key, id, slot);
+            }
+            for key in keys.into_iter().filter(|key| !before.contains(key)) {
+                entries.insert(key, id, slot, &self.rows);
             }
         }
         gone
     }
 
+    /// Gives a row with a new id a place.
+    fn add(&mut self, row: Row<T>) -> Slot {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(None);
+            // The rows of one process never reach 2^32: each is an allocation of its own.
+            Slot::try_from(self.rows.len() - 1).unwrap_or(Slot::MAX)
+        });
+        self.by_id.insert(Arc::clone(&row.id), slot);
+        let hash = self.hasher.hash_one(&*row.id);
+        if let Some(place) = self.rows.get_mut(slot as usize) {
+            *place = Some(row);
+        }
+        let Self {
+            places,
+            hasher,
+            rows,
+            ..
+        } = self;
+        places.insert_unique(hash, slot, |slot| {
+            let row = rows.get(*slot as usize).and_then(Option::as_ref);
+            row.map_or(0, |row| hasher.hash_one(&*row.id))
+        });
+        slot
+    }
+
     /// Removes the row with this id, whose keys are `old`, and gives it.
-    pub(super) fn remove(&mut self, id: &str, old: &[Vec<Key>]) -> Option<Row<T>> {
+    pub(super) fn remove(&mut self, id: &str, old: &[KeySet]) -> Option<Row<T>> {
         let slot = self.by_id.remove(id)?;
+        let hash = self.hasher.hash_one(id);
+        if let Ok(place) = self.places.find_entry(hash, |other| *other == slot) {
+            place.remove();
+        }
         for (entries, keys) in self.indexes.iter_mut().zip(old) {
-            remove_keys(entries, keys.iter(), id, slot);
+            for key in &**keys {
+                entries.remove(key, id, slot);
+            }
         }
         let row = self.rows.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
         Some(row)
-    }
-}
-
-fn remove_keys<'k>(
-    entries: &mut Entries,
-    keys: impl Iterator<Item = &'k Key>,
-    id: &str,
-    slot: Slot,
-) {
-    for key in keys {
-        if entries
-            .get_mut(key)
-            .is_some_and(|postings| postings.remove(id, slot))
-        {
-            entries.remove(key);
-        }
     }
 }
