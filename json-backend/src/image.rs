@@ -12,18 +12,29 @@ use larder_core::backend::EntryChange;
 
 use crate::format::{FileWriter, SEPARATOR, Shape};
 
-/// The text of one record.
-struct Row {
-    text: Text,
-    /// The place in a bare array, which keeps the order it was found in; new records come last.
-    place: u64,
+/// The text of one record. Its place is that in a bare array, which keeps the order it was found in; new
+/// records come last. (Flat, and with a length of 32 bits, because there are as many as records.)
+enum Row {
+    /// A range of what was loaded.
+    Loaded { start: usize, len: u32, place: u32 },
+    /// A text of its own.
+    Own { text: Box<str>, place: u32 },
 }
 
-enum Text {
-    /// A range of what was loaded.
-    Loaded { start: usize, end: usize },
-    /// A text of its own.
-    Own(Box<str>),
+impl Row {
+    fn place(&self) -> u32 {
+        match self {
+            Self::Loaded { place, .. } | Self::Own { place, .. } => *place,
+        }
+    }
+
+    /// Where in what was loaded it is.
+    fn range(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Loaded { start, len, .. } => Some(*start..*start + *len as usize),
+            Self::Own { .. } => None,
+        }
+    }
 }
 
 /// The text of every record of a collection, and the shape of its file.
@@ -35,7 +46,7 @@ pub(crate) struct Image {
     /// How much of `loaded` is still the text of a record.
     live: usize,
     rows: BTreeMap<Arc<str>, Row>,
-    next_place: u64,
+    next_place: u32,
 }
 
 impl Image {
@@ -56,7 +67,7 @@ impl Image {
     pub(crate) fn of_file(
         shape: Shape,
         bytes: Vec<u8>,
-        records: impl IntoIterator<Item = (Arc<str>, Range<usize>, u64, Option<Box<str>>)>,
+        records: impl IntoIterator<Item = (Arc<str>, Range<usize>, u32, Option<Box<str>>)>,
     ) -> Self {
         let mut live = 0;
         let mut next_place = 0;
@@ -65,23 +76,29 @@ impl Image {
             // Some other part of the file is not UTF-8. Each record is, so each gets its own text.
             Err(error) => (String::new(), error.into_bytes()),
         };
+        let own = |text: Box<str>, place| Row::Own { text, place };
         let rows = records
             .into_iter()
             .map(|(id, range, place, new)| {
-                next_place = next_place.max(place + 1);
-                let text = if let Some(new) = new {
-                    Text::Own(new)
-                } else if broken.is_empty() {
-                    live += range.len();
-                    Text::Loaded {
-                        start: range.start,
-                        end: range.end,
+                next_place = next_place.max(place.saturating_add(1));
+                let row = match (new, u32::try_from(range.len())) {
+                    (Some(new), _) => own(new, place),
+                    (None, Ok(len)) if broken.is_empty() => {
+                        live += range.len();
+                        let start = range.start;
+                        Row::Loaded { start, len, place }
                     }
-                } else {
-                    let bytes = broken.get(range).unwrap_or_default();
-                    Text::Own(String::from_utf8_lossy(bytes).into())
+                    (None, _) => {
+                        let bytes = if broken.is_empty() {
+                            loaded.as_bytes()
+                        } else {
+                            &broken
+                        };
+                        let bytes = bytes.get(range).unwrap_or_default();
+                        own(String::from_utf8_lossy(bytes).into(), place)
+                    }
                 };
-                (id, Row { text, place })
+                (id, row)
             })
             .collect();
         Self {
@@ -98,25 +115,20 @@ impl Image {
     pub(crate) fn apply(&mut self, change: EntryChange) {
         match change {
             EntryChange::Put { id, text } => {
-                let text = Text::Own(text);
                 if let Some(row) = self.rows.get_mut(&id) {
-                    let before = std::mem::replace(&mut row.text, text);
-                    self.forget(&before);
+                    let place = row.place();
+                    let before = std::mem::replace(row, Row::Own { text, place });
+                    self.forget(Some(&before));
                 } else {
-                    self.rows.insert(
-                        id,
-                        Row {
-                            text,
-                            place: self.next_place,
-                        },
-                    );
-                    self.next_place += 1;
+                    let place = self.next_place;
+                    // After some four billion new records in one process the newest come by id.
+                    self.next_place = place.saturating_add(1);
+                    self.rows.insert(id, Row::Own { text, place });
                 }
             }
             EntryChange::Delete { id } => {
-                if let Some(row) = self.rows.remove(&id) {
-                    self.forget(&row.text);
-                }
+                let before = self.rows.remove(&id);
+                self.forget(before.as_ref());
             }
             EntryChange::Clear => {
                 self.rows.clear();
@@ -126,9 +138,9 @@ impl Image {
         }
     }
 
-    fn forget(&mut self, text: &Text) {
-        if let Text::Loaded { start, end } = text {
-            self.live -= end - start;
+    fn forget(&mut self, row: Option<&Row>) {
+        if let Some(range) = row.and_then(Row::range) {
+            self.live -= range.len();
         }
     }
 
@@ -140,8 +152,10 @@ impl Image {
         let loaded = std::mem::take(&mut self.loaded);
         self.live = 0;
         for row in self.rows.values_mut() {
-            if let Text::Loaded { start, end } = row.text {
-                row.text = Text::Own(loaded.get(start..end).unwrap_or_default().into());
+            if let Some(range) = row.range() {
+                let text = loaded.get(range).unwrap_or_default().into();
+                let place = row.place();
+                *row = Row::Own { text, place };
             }
         }
     }
@@ -163,7 +177,7 @@ impl Image {
             }
             Shape::Array(_) => {
                 let mut rows: Vec<&Row> = self.rows.values().collect();
-                rows.sort_unstable_by_key(|row| row.place);
+                rows.sort_by_key(|row| row.place());
                 for row in rows {
                     self.write_one(&mut file, row)?;
                 }
@@ -173,9 +187,9 @@ impl Image {
     }
 
     fn write_one(&self, file: &mut FileWriter<'_>, row: &Row) -> io::Result<()> {
-        match &row.text {
-            Text::Own(text) => file.record(text, false),
-            Text::Loaded { start, end } => file.record(self.loaded(*start..*end)?, true),
+        match (row, row.range()) {
+            (Row::Own { text, .. }, _) => file.record(text, false),
+            (_, range) => file.record(self.loaded(range.unwrap_or_default())?, true),
         }
     }
 
@@ -184,10 +198,7 @@ impl Image {
     fn write_runs(&self, file: &mut FileWriter<'_>) -> io::Result<()> {
         let mut run: Option<Range<usize>> = None;
         for row in self.rows.values() {
-            let next = match &row.text {
-                Text::Loaded { start, end } => Some(*start..*end),
-                Text::Own(_) => None,
-            };
+            let next = row.range();
             if let (Some(run), Some(next)) = (&mut run, &next)
                 && self.loaded.get(run.end..next.start) == Some(SEPARATOR)
             {
@@ -197,7 +208,7 @@ impl Image {
             if let Some(run) = std::mem::replace(&mut run, next) {
                 file.lines(self.loaded(run)?)?;
             }
-            if let Text::Own(text) = &row.text {
+            if let Row::Own { text, .. } = row {
                 file.record(text, false)?;
             }
         }
@@ -208,12 +219,11 @@ impl Image {
     /// have laid out another.
     fn is_one_line(&self) -> bool {
         *self.one_line.get_or_init(|| {
-            let mut loaded = self.rows.values().filter_map(|row| match &row.text {
-                Text::Loaded { start, end } => Some(self.loaded.get(*start..*end)),
-                Text::Own(_) => None,
-            });
-            loaded.all(|text| {
-                text.is_some_and(|text| memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none())
+            let mut loaded = self.rows.values().filter_map(Row::range);
+            loaded.all(|range| {
+                self.loaded
+                    .get(range)
+                    .is_some_and(|text| memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none())
             })
         })
     }

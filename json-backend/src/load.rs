@@ -166,7 +166,7 @@ pub(crate) fn load<T: Data>(
         (
             Arc::clone(id),
             span.start..span.end,
-            span.ordinal as u64,
+            u32::try_from(span.ordinal).unwrap_or(u32::MAX),
             text,
         )
     });

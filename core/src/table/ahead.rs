@@ -10,7 +10,7 @@ use std::sync::Arc;
 use larder_schema::Extra;
 
 use super::entries::Entries;
-use super::state::{Row, State};
+use super::state::{NewRow, Row, State};
 use crate::journal::{Entry, EntryChange};
 use crate::key::Key;
 use crate::key_set::KeySet;
@@ -18,7 +18,7 @@ use crate::key_set::KeySet;
 /// A change that was checked.
 pub(super) enum Step<T> {
     Put {
-        row: Row<T>,
+        row: NewRow<T>,
         text: Box<str>,
         new: Vec<KeySet>,
         old: Vec<KeySet>,
@@ -190,7 +190,7 @@ impl<T> Ahead<T> {
             .iter_mut()
             .map(|step| match step {
                 Step::Put { row, text, .. } => entry(EntryChange::Put {
-                    id: Arc::clone(&row.id),
+                    id: Arc::clone(&row.row.id),
                     text: std::mem::take(text),
                 }),
                 Step::Delete { id, .. } => entry(EntryChange::Delete { id: Arc::clone(id) }),

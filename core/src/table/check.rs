@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Table;
 use super::ahead::{Ahead, Held, Step, Undo};
-use super::state::Row;
+use super::state::{NewRow, Row};
 use crate::admission::{Admitted, check_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -158,9 +158,8 @@ impl<T: Data> Table<T> {
                     before,
                     after: Some(Arc::clone(&record)),
                 });
-                let row = Row {
-                    id,
-                    record,
+                let row = NewRow {
+                    row: Row { id, record },
                     unknown,
                 };
                 ahead.steps.push(Step::Put {
@@ -234,7 +233,7 @@ impl<T: Data> Table<T> {
         let row = {
             let state = self.state.read();
             let row = state.find(id);
-            row.map(|row| (Arc::clone(&row.record), row.unknown.clone()))
+            row.map(|row| (Arc::clone(&row.record), state.unknown(id).cloned()))
         };
         let Some((record, unknown)) = row else {
             return Ok(None);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::Table;
-use super::state::{Row, Slot, State};
+use super::state::{NewRow, Row, Slot, State};
 use crate::admission::{Admission, Admitted};
 use crate::issue::IssueKind;
 use crate::journal::Journal;
@@ -25,7 +25,7 @@ use crate::side_by_side::side_by_side;
 #[derive(Debug)]
 pub struct Loader<T, O> {
     admission: Arc<Admission<T>>,
-    rows: Vec<(Row<T>, O)>,
+    rows: Vec<(NewRow<T>, O)>,
     /// Per index: a key, and the place in `rows` of the one that has it.
     keys: Vec<Vec<(Key, usize)>>,
 }
@@ -69,9 +69,11 @@ impl<T: Data, O> Loader<T, O> {
         for (into, keys) in self.keys.iter_mut().zip(admitted.keys) {
             into.extend(keys.into_iter().map(|key| (key, place)));
         }
-        let row = Row {
-            id: admitted.id,
-            record: admitted.record,
+        let row = NewRow {
+            row: Row {
+                id: admitted.id,
+                record: admitted.record,
+            },
             unknown: admitted.unknown.map(Arc::new),
         };
         self.rows.push((row, origin));
@@ -88,7 +90,8 @@ impl<T: Data, O> Loader<T, O> {
         } = self;
         let mut losers = Vec::new();
         // From here on a row is named by its rank in id order. A file of ours is in that order already.
-        let in_order = rows.is_sorted_by(|(a, _), (b, _)| a.id.as_bytes() < b.id.as_bytes());
+        let in_order =
+            rows.is_sorted_by(|(a, _), (b, _)| a.row.id.as_bytes() < b.row.id.as_bytes());
         let rows = if in_order {
             rows
         } else {
@@ -106,10 +109,10 @@ impl<T: Data, O> Loader<T, O> {
         let mut slot_of: Vec<Option<Slot>> = Vec::with_capacity(rows.len());
         let ids: BTreeMap<usize, Arc<str>> = lost
             .values()
-            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&rows.get(*winner)?.0.id))))
+            .filter_map(|(winner, _)| Some((*winner, Arc::clone(&rows.get(*winner)?.0.row.id))))
             .collect();
         for (rank, (row, origin)) in rows.into_iter().enumerate() {
-            let id = Arc::clone(&row.id);
+            let id = Arc::clone(&row.row.id);
             if let Some((winner, index)) = lost.get(&rank) {
                 let name = admission
                     .indexes()
@@ -156,20 +159,27 @@ fn sorted(mut entries: Vec<(Key, usize)>) -> Vec<(Key, usize)> {
 
 /// Sorts rows by id, of one id the one that came last, and has the keys name them by their ranks.
 fn in_id_order<T, O>(
-    rows: Vec<(Row<T>, O)>,
+    rows: Vec<(NewRow<T>, O)>,
     keys: &mut [Vec<(Key, usize)>],
     losers: &mut Vec<Loser<O>>,
-) -> Vec<(Row<T>, O)> {
+) -> Vec<(NewRow<T>, O)> {
     let mut ranks: Vec<Option<usize>> = vec![None; rows.len()];
-    let mut sorted: Vec<(usize, (Row<T>, O))> = rows.into_iter().enumerate().collect();
+    let mut sorted: Vec<(usize, (NewRow<T>, O))> = rows.into_iter().enumerate().collect();
     sorted.sort_unstable_by(|(place, (a, _)), (other, (b, _))| {
-        a.id.as_bytes().cmp(b.id.as_bytes()).then(other.cmp(place))
+        a.row
+            .id
+            .as_bytes()
+            .cmp(b.row.id.as_bytes())
+            .then(other.cmp(place))
     });
-    let mut kept: Vec<(Row<T>, O)> = Vec::with_capacity(sorted.len());
+    let mut kept: Vec<(NewRow<T>, O)> = Vec::with_capacity(sorted.len());
     let mut twice = Vec::new();
     for (place, (row, origin)) in sorted {
-        if kept.last().is_some_and(|(last, _)| last.id == row.id) {
-            twice.push((place, row.id, origin));
+        if kept
+            .last()
+            .is_some_and(|(last, _)| last.row.id == row.row.id)
+        {
+            twice.push((place, row.row.id, origin));
             continue;
         }
         if let Some(rank) = ranks.get_mut(place) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use larder_schema::Extra;
 
 use super::entries::{Entries, Posted};
@@ -19,12 +19,18 @@ use crate::side_by_side::side_by_side;
 /// The place of a row; it stays the same as long as its id is there.
 pub(super) type Slot = u32;
 
+/// A row on its way in.
+#[derive(Debug)]
+pub(super) struct NewRow<T> {
+    pub(super) row: Row<T>,
+    /// What of its text the type does not know.
+    pub(super) unknown: Option<Arc<Extra>>,
+}
+
 #[derive(Debug)]
 pub(super) struct Row<T> {
     pub(super) id: Arc<str>,
     pub(super) record: Arc<T>,
-    /// What of its text the type does not know.
-    pub(super) unknown: Option<Arc<Extra>>,
 }
 
 /// A part of building a state from sorted lists.
@@ -59,6 +65,8 @@ fn ids<T>(rows: &[Option<Row<T>>], hasher: &DefaultHashBuilder) -> Ids {
 pub(super) struct State<T> {
     rows: Vec<Option<Row<T>>>,
     free: Vec<Slot>,
+    /// What of its text the type of a row does not know: of hardly any row there is something.
+    unknown: HashMap<Slot, Arc<Extra>>,
     /// Where the row of an id is; a look-up reads one place of this and not one per level of a tree.
     /// The ids are in the rows, so this is some five bytes a record.
     places: HashTable<Slot>,
@@ -74,6 +82,7 @@ impl<T> State<T> {
         Self {
             rows: Vec::new(),
             free: Vec::new(),
+            unknown: HashMap::new(),
             places: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             by_id: BTreeMap::new(),
@@ -84,14 +93,21 @@ impl<T> State<T> {
     /// Rows in id order; per index whether it is unique, and its keys in order, each with a slot. The
     /// slot of a row is its place in the list.
     pub(super) fn of_sorted(
-        rows: Vec<Row<T>>,
+        rows: Vec<NewRow<T>>,
         indexes: Vec<(bool, impl Iterator<Item = (Key, Slot)> + Send)>,
     ) -> Self
     where
         T: Send + Sync,
     {
         let hasher = DefaultHashBuilder::default();
-        let rows: Vec<_> = rows.into_iter().map(Some).collect();
+        let mut unknown = HashMap::new();
+        let rows: Vec<_> = (0..)
+            .zip(rows)
+            .map(|(slot, new)| {
+                unknown.extend(new.unknown.map(|extra| (slot, extra)));
+                Some(new.row)
+            })
+            .collect();
         let build = |part| match part {
             Part::Ids => Built::Ids(ids(&rows, &hasher)),
             Part::Keys((unique, keys)) => Built::Keys(Entries::of_sorted(unique, keys, &rows)),
@@ -113,6 +129,7 @@ impl<T> State<T> {
         Self {
             rows,
             free: Vec::new(),
+            unknown,
             places,
             hasher,
             by_id,
@@ -136,6 +153,14 @@ impl<T> State<T> {
     fn slot_of(&self, id: &str) -> Option<Slot> {
         let is_it = |slot: &Slot| self.row(*slot).is_some_and(|row| *row.id == *id);
         self.places.find(self.hasher.hash_one(id), is_it).copied()
+    }
+
+    /// What of its text the type of this row does not know.
+    pub(super) fn unknown(&self, id: &str) -> Option<&Arc<Extra>> {
+        if self.unknown.is_empty() {
+            return None;
+        }
+        self.unknown.get(&self.slot_of(id)?)
     }
 
     pub(super) fn row(&self, slot: Slot) -> Option<&Row<T>> {
@@ -176,18 +201,19 @@ impl<T> State<T> {
     /// Puts a row in the place of what was there, whose keys are `old`, and gives that.
     pub(super) fn put(
         &mut self,
-        new_row: Row<T>,
+        NewRow { row, unknown }: NewRow<T>,
         new: Vec<KeySet>,
         old: &[KeySet],
     ) -> Option<Row<T>> {
-        let id = &Arc::clone(&new_row.id);
+        let id = &Arc::clone(&row.id);
         let (slot, gone) = match self.slot_of(id) {
             Some(slot) => {
                 let place = self.rows.get_mut(slot as usize);
-                (slot, place.and_then(|row| row.replace(new_row)))
+                (slot, place.and_then(|place| place.replace(row)))
             }
-            None => (self.add(new_row), None),
+            None => (self.add(row), None),
         };
+        self.set_unknown(slot, unknown);
         for (position, keys) in new.into_iter().enumerate() {
             let Some(entries) = self.indexes.get_mut(position) else {
                 continue;
@@ -204,6 +230,14 @@ impl<T> State<T> {
             }
         }
         gone
+    }
+
+    fn set_unknown(&mut self, slot: Slot, unknown: Option<Arc<Extra>>) {
+        if let Some(unknown) = unknown {
+            self.unknown.insert(slot, unknown);
+        } else if !self.unknown.is_empty() {
+            self.unknown.remove(&slot);
+        }
     }
 
     /// Gives a row with a new id a place.
@@ -243,6 +277,7 @@ impl<T> State<T> {
                 entries.remove(key, id, slot);
             }
         }
+        self.set_unknown(slot, None);
         let row = self.rows.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
         Some(row)
