@@ -15,8 +15,8 @@ use larder::{IssueKind, Violation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Some 2 MB with the texts of [`note`].
-const RECORDS: usize = 4_000;
+/// So many that rows and indexes are built side by side, too; some 3 MB.
+const RECORDS: usize = 6_007;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Record)]
 #[record(collection = "notes", check = within_reason)]
@@ -27,6 +27,8 @@ struct Note {
     channel: String,
     #[record(index)]
     group: u64,
+    #[record(index)]
+    tags: Vec<String>,
     text: String,
 }
 
@@ -42,6 +44,7 @@ fn note(number: usize) -> Note {
         id: format!("note-{:04}", number * 7_919 % RECORDS),
         channel: format!("channel-{number}"),
         group: number as u64 % 10,
+        tags: (0..number % 4).map(|tag| format!("tag-{tag}")).collect(),
         text: "x".repeat(500),
     }
 }
@@ -54,7 +57,7 @@ fn line(number: usize) -> String {
         1_000 => text(&note(number)).replace("\"group\":0", "\"group\":\"none\""),
         // An id of a record that stands later: the later one stays.
         2_000 => text(&Note {
-            id: note(3_999).id,
+            id: note(RECORDS - 1).id,
             ..note(number)
         }),
         // A channel that another has.
@@ -111,8 +114,11 @@ fn every_record_is_there_and_every_loss_is_told_where_it_stands() {
         assert_eq!(by_channel.as_deref(), Some(note));
     }
     let in_group = notes.find(Note::GROUP.is(3)).unwrap();
-    let expected = expected.iter().filter(|note| note.group == 3);
-    assert!(in_group.iter().map(|note| &**note).eq(expected));
+    let wanted = expected.iter().filter(|note| note.group == 3);
+    assert!(in_group.iter().map(|note| &**note).eq(wanted));
+    let tagged = notes.find(Note::TAGS.is("tag-2")).unwrap();
+    let wanted = expected.iter().filter(|note| note.tags.len() > 2);
+    assert!(tagged.iter().map(|note| &**note).eq(wanted));
 }
 
 #[test]

@@ -358,6 +358,11 @@ impl<T> IndexDef<T> {
         if let Some(extract) = self.extract {
             let mut keys = Keys::default();
             extract(record, &mut keys);
+            if keys.keys.len() > 1 && !self.multi {
+                return Err(KeyError::new(
+                    "an index that is not over a list was given several keys",
+                ));
+            }
             return keys.finish();
         }
         keys_at(&self.pointers, self.multi, json)

@@ -255,7 +255,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// Equal keys have equal hashes: a number hashes by its value, however it is held.
+/// Equal keys have equal hashes.
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.rank().hash(state);
@@ -263,10 +263,7 @@ impl Hash for Key {
             Self::None => {}
             Self::Bool(value) => value.hash(state),
             Self::Int(number) => number.hash(state),
-            Self::Float(value) => match whole(*value) {
-                Some(number) => Whole::from(number).hash(state),
-                None => value.to_bits().hash(state),
-            },
+            Self::Float(value) => value.to_bits().hash(state),
             Self::Text(text) => text.hash(state),
             Self::Compound(parts) => parts.hash(state),
         }

@@ -29,13 +29,6 @@ impl KeySet {
     }
 }
 
-/// Of no key: [`Key::None`].
-impl Default for KeySet {
-    fn default() -> Self {
-        Self::of(Gathered::new())
-    }
-}
-
 impl Deref for KeySet {
     type Target = [Key];
 

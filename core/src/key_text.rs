@@ -3,6 +3,7 @@
 //! Owns [`KeyText`]. An index compares keys far more often than it makes them, so a short text stands
 //! in the key itself: comparing it reads no other place in memory, and making it allocates nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -36,6 +37,18 @@ impl From<&str> for KeyText {
 
 impl From<String> for KeyText {
     fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Box<str>> for KeyText {
+    fn from(text: Box<str>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Cow<'_, str>> for KeyText {
+    fn from(text: Cow<'_, str>) -> Self {
         Self(text.into())
     }
 }

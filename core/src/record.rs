@@ -124,7 +124,9 @@ pub trait Record: Data + JsonSchema {
     }
 
     /// Rules that no schema can say, such as "the end is not before the start". Checked wherever
-    /// the schema is: when a record is saved and when it is loaded.
+    /// the schema is: when a record is saved and when it is loaded. A large file is loaded by several
+    /// threads at once, so a check, and the type's serde code, must not depend on the order of records
+    /// or on the thread.
     ///
     /// # Errors
     ///

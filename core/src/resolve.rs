@@ -26,7 +26,7 @@ enum Reader<'q, T> {
 
 impl<T: Data> Reader<'_, T> {
     /// A field that holds no key (an object, say) has none.
-    fn keys(&self, record: &T, view: &View<'_, T>) -> KeySet {
+    fn keys(&self, record: &T, view: &View<'_, T>) -> Option<KeySet> {
         let keys = match self {
             Self::Index(index) => index.keys(record, view),
             Self::Typed(extract) => {
@@ -42,7 +42,7 @@ impl<T: Data> Reader<'_, T> {
                 }
             }
         };
-        keys.unwrap_or_default()
+        keys.ok()
     }
 }
 
@@ -88,8 +88,7 @@ impl<T: Data> ResolvedCondition<'_, T> {
         let test = self.condition.test();
         self.reader
             .keys(record, view)
-            .iter()
-            .any(|key| test.matches(key))
+            .is_some_and(|keys| keys.iter().any(|key| test.matches(key)))
     }
 }
 
@@ -249,11 +248,8 @@ impl<'q, T: Data> Resolved<'q, T> {
         self.order
             .iter()
             .map(|order| {
-                order
-                    .reader
-                    .keys(record, &view)
-                    .into_iter()
-                    .next()
+                let keys = order.reader.keys(record, &view);
+                keys.and_then(|keys| keys.into_iter().next())
                     .unwrap_or(Key::None)
             })
             .collect()

@@ -97,6 +97,10 @@ pub(crate) trait TempFile: Debug + Send {
     /// Writes all of `bytes`, at the end.
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), DiskError>;
 
+    /// Says that what was written will be synced, so that the system may begin. It is advice, and changes
+    /// nothing of what the sync means.
+    fn begin_sync(&mut self) {}
+
     /// Makes the bytes, and the permission bits, durable.
     fn sync(&mut self) -> Result<(), DiskError>;
 

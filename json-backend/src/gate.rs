@@ -4,25 +4,30 @@
 //! is most of an open, is [`Admission::arrive`]; what becomes of it is `load.rs`.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::str::Utf8Error;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, Scope};
 
 use larder_core::Data;
 use larder_core::backend::{Admission, Arrival, Rejection};
+use parking_lot::Mutex;
 
 use crate::scan::Span;
 
 /// A file with fewer bytes of records is read before a thread has started.
 const SMALL: usize = 1 << 20;
 
-/// So many records are one piece of work.
-const BLOCK: usize = 256;
+/// So many records, or so many bytes of them, are one piece of work.
+const BLOCK: (usize, usize) = (256, 128 << 10);
 
 /// More threads than this wait for the one that takes what they judged.
 const MOST: usize = 16;
+
+/// As large as the stack of a program's main thread mostly is: what a record type's code does there it
+/// can do here.
+const STACK: usize = 8 << 20;
 
 /// What the gate says of the bytes of one record.
 pub(crate) type Judged<T> = Result<Result<Arrival<T>, Rejection>, Utf8Error>;
@@ -36,17 +41,21 @@ pub(crate) struct Gate<'a, T> {
     pub(crate) spans: &'a [Span],
 }
 
+/// The number of a block, and its records, judged, or the panic of one of them.
+type Block<'a, T> = (usize, thread::Result<Vec<(&'a [u8], Judged<T>)>>);
+
 impl<'a, T: Data> Gate<'a, T> {
     /// Judges every record; `take` gets them in the order of the file, on this thread.
     ///
-    /// Serde code and checks of the record type run on other threads too. If one panics, this does.
+    /// Serde code, checks and migrations of the record type run on other threads too. If one panics, this
+    /// does, with the panic of the first record of the file that has one.
     pub(crate) fn judge_all(&self, take: impl FnMut(&Span, &'a [u8], Judged<T>)) {
         let length: usize = self.spans.iter().map(|span| span.end - span.start).sum();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         if length < SMALL || threads < 2 {
             self.judge_here(take);
         } else {
-            self.judge_beside(threads.min(MOST), take);
+            self.judge_beside(threads.min(MOST), BLOCK, take);
         }
     }
 
@@ -57,75 +66,102 @@ impl<'a, T: Data> Gate<'a, T> {
         }
     }
 
-    fn judge_beside(&self, threads: usize, mut take: impl FnMut(&Span, &'a [u8], Judged<T>)) {
-        let next = AtomicUsize::new(0);
+    fn judge_beside(
+        &self,
+        threads: usize,
+        block: (usize, usize),
+        mut take: impl FnMut(&Span, &'a [u8], Judged<T>),
+    ) {
+        let blocks = blocks(self.spans, block);
+        let (ask, asked) = channel();
+        let asked = Mutex::new(asked);
         thread::scope(|scope| {
-            // As many blocks as threads may wait to be taken: memory does not grow with the file.
             let (give, given) = sync_channel(threads);
-            let started: Vec<_> = (0..threads)
-                .map_while(|_| self.start(scope, &next, give.clone()))
-                .collect();
+            let started = (0..threads.min(blocks.len()))
+                .filter(|_| self.start(scope, &asked, &blocks, give.clone()))
+                .count();
             drop(give);
-            if started.is_empty() {
+            if started == 0 {
                 // The system gives no thread.
                 return self.judge_here(take);
             }
-            self.take_in_order(&given, &mut take);
-            // Nobody waits to give any more, whatever happened.
-            drop(given);
-            for thread in started {
-                if let Err(panic) = thread.join() {
-                    resume_unwind(panic);
-                }
-            }
+            self.take_in_order(&blocks, started * 2, ask, &given, &mut take);
         });
     }
 
+    /// Starts a thread that judges the blocks that it is asked for, until nobody asks any more.
     fn start<'s>(
         &'s self,
         scope: &'s Scope<'s, '_>,
-        next: &'s AtomicUsize,
+        asked: &'s Mutex<Receiver<usize>>,
+        blocks: &'s [Range<usize>],
         give: SyncSender<Block<'a, T>>,
-    ) -> Option<ScopedJoinHandle<'s, ()>> {
+    ) -> bool {
+        let next = || asked.lock().recv().ok();
+        let work = move || {
+            while let Some(number) = next() {
+                let spans = blocks
+                    .get(number)
+                    .and_then(|block| self.spans.get(block.clone()));
+                let judged = catch_unwind(AssertUnwindSafe(|| {
+                    let spans = spans.unwrap_or_default().iter();
+                    spans.map(|span| self.judge(span)).collect()
+                }));
+                if give.send((number, judged)).is_err() {
+                    return;
+                }
+            }
+        };
         thread::Builder::new()
             .name("larder-load".to_owned())
-            .spawn_scoped(scope, move || {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(spans) = self.spans.chunks(BLOCK).nth(number) else {
-                        return;
-                    };
-                    let judged = spans.iter().map(|span| self.judge(span)).collect();
-                    if give.send((number, judged)).is_err() {
-                        return;
-                    }
-                }
-            })
-            .ok()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)
+            .is_ok()
     }
 
-    /// Takes blocks as they come, and hands on their records as they stand in the file.
+    /// Asks for blocks, no more than so many beyond the one that is due, because what is judged waits in
+    /// memory; and hands on their records as they stand in the file.
     fn take_in_order(
         &self,
+        blocks: &[Range<usize>],
+        ahead: usize,
+        ask: Sender<usize>,
         given: &Receiver<Block<'a, T>>,
         take: &mut impl FnMut(&Span, &'a [u8], Judged<T>),
     ) {
+        let mut unasked = 0..blocks.len();
         let mut early = BTreeMap::new();
-        let mut blocks = self.spans.chunks(BLOCK).enumerate().peekable();
-        while let Some((due, spans)) = blocks.peek() {
-            if let Some(judged) = early.remove(due) {
-                let judged: Vec<(&'a [u8], Judged<T>)> = judged;
-                for (span, (record, judged)) in spans.iter().zip(judged) {
-                    take(span, record, judged);
-                }
-                blocks.next();
-                continue;
+        for (due, block) in blocks.iter().enumerate() {
+            while unasked.start < blocks.len().min(due + ahead) {
+                // All threads that could hear it wait for this one, so they are there.
+                let _ = ask.send(unasked.start);
+                unasked.start += 1;
             }
-            let Ok((number, judged)) = given.recv() else {
-                // A thread panicked: its block never comes.
-                return;
+            let judged = loop {
+                if let Some(judged) = early.remove(&due) {
+                    break judged;
+                }
+                match given.recv() {
+                    Ok((number, judged)) => {
+                        early.insert(number, judged);
+                    }
+                    // The threads end after the last block is asked for, and never before.
+                    Err(_) => return,
+                }
             };
-            early.insert(number, judged);
+            let spans = self.spans.get(block.clone()).unwrap_or_default();
+            match judged {
+                Ok(judged) => {
+                    for (span, (record, judged)) in spans.iter().zip(judged) {
+                        take(span, record, judged);
+                    }
+                }
+                // With `ask` and `given` gone, the other threads end.
+                Err(panic) => {
+                    drop(ask);
+                    resume_unwind(panic);
+                }
+            }
         }
     }
 
@@ -137,5 +173,24 @@ impl<'a, T: Data> Gate<'a, T> {
     }
 }
 
-/// The number of a block, and its records, judged.
-type Block<'a, T> = (usize, Vec<(&'a [u8], Judged<T>)>);
+/// Cuts records into pieces of work of at most so many records and not many more bytes.
+fn blocks(spans: &[Span], (records, bytes): (usize, usize)) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    let mut held = 0;
+    for (at, span) in spans.iter().enumerate() {
+        held += span.end - span.start;
+        if at + 1 - start >= records || held >= bytes {
+            blocks.push(start..at + 1);
+            (start, held) = (at + 1, 0);
+        }
+    }
+    if start < spans.len() {
+        blocks.push(start..spans.len());
+    }
+    blocks
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -233,3 +233,7 @@ impl Image {
         self.loaded.get(range).ok_or_else(lost)
     }
 }
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;

@@ -92,7 +92,7 @@ impl Prepared {
             None => Access::New(mode),
         };
         let mut temp = disk.create_temp(parent_of(&target), &access)?;
-        fill(temp.as_mut(), write)?;
+        fill(temp.as_mut(), sync, write)?;
         if sync {
             temp.sync()?;
         }
@@ -185,10 +185,15 @@ impl From<Unpublished> for DiskError {
 /// only carry an `io::Error`, which would lose the path.
 fn fill(
     temp: &mut dyn TempFile,
+    sync: bool,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), DiskError> {
     let path = temp.path().to_path_buf();
-    let mut sink = Sink { temp, failed: None };
+    let mut sink = Sink {
+        temp,
+        sync,
+        failed: None,
+    };
     let result = {
         let mut buffer = BufWriter::with_capacity(BUFFER, &mut sink);
         let result = write(&mut buffer).and_then(|()| buffer.flush());
@@ -205,6 +210,8 @@ fn fill(
 
 struct Sink<'a> {
     temp: &'a mut dyn TempFile,
+    /// Whether it will be synced.
+    sync: bool,
     failed: Option<DiskError>,
 }
 
@@ -217,7 +224,12 @@ impl Write for Sink<'_> {
             return is_over();
         }
         match self.temp.write_all(bytes) {
-            Ok(()) => Ok(bytes.len()),
+            Ok(()) => {
+                if self.sync {
+                    self.temp.begin_sync();
+                }
+                Ok(bytes.len())
+            }
             Err(error) => {
                 self.failed = Some(error);
                 is_over()

@@ -91,8 +91,8 @@ impl Disk for RealDisk {
         Ok(Box::new(RealTemp {
             file,
             path,
-            written: 0,
-            on_its_way: 0,
+            #[cfg(target_os = "linux")]
+            waiting: 0..0,
         }))
     }
 
@@ -275,9 +275,9 @@ fn sync_directory(_dir: &Path) -> io::Result<()> {
 struct RealTemp {
     file: File,
     path: TempPath,
-    written: u64,
-    /// Up to here the system was asked to begin writing to the disk.
-    on_its_way: u64,
+    /// How much was written since the system was asked to begin writing to the disk, and from where.
+    #[cfg(target_os = "linux")]
+    waiting: std::ops::Range<u64>,
 }
 
 /// So much is written before the system is asked to begin moving it to the disk.
@@ -285,28 +285,6 @@ struct RealTemp {
 const AHEAD: u64 = 4 << 20;
 
 impl RealTemp {
-    /// Has the system begin to write what it was given while the rest is made, so that the sync finds
-    /// less to do. It is advice: nothing is waited for, and no error is lost, because what goes wrong
-    /// with these pages is told by the sync.
-    ///
-    /// On Linux `POSIX_FADV_DONTNEED` begins the write-back of the range without waiting
-    /// (`generic_fadvise` in `mm/fadvise.c`), and lets go of no page that is not written yet.
-    #[cfg(target_os = "linux")]
-    fn write_ahead(&mut self) {
-        use rustix::fs::{Advice, fadvise};
-
-        let ahead = std::num::NonZeroU64::new(self.written - self.on_its_way);
-        if let Some(length) = ahead.filter(|length| length.get() >= AHEAD) {
-            // A file system that knows no advice takes it at the sync.
-            let _ = fadvise(&self.file, self.on_its_way, Some(length), Advice::DontNeed);
-            self.on_its_way = self.written;
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "there is no such advice here")]
-    fn write_ahead(&mut self) {}
-
     /// Closes the handle before the name changes, because Windows does not rename an open file.
     ///
     /// `File` reports no error of `close`. After a `sync` there is none left to report: what a
@@ -327,9 +305,25 @@ impl TempFile for RealTemp {
         self.file
             .write_all(bytes)
             .map_err(|source| DiskError::new("write", self.path.to_path_buf(), source))?;
-        self.written += bytes.len() as u64;
-        self.write_ahead();
+        #[cfg(target_os = "linux")]
+        {
+            self.waiting.end += bytes.len() as u64;
+        }
         Ok(())
+    }
+
+    /// On Linux `POSIX_FADV_DONTNEED` begins the write-back of a range (`generic_fadvise` in
+    /// `mm/fadvise.c`: `WB_SYNC_NONE`, so it does not wait until the bytes are on the disk), and lets go
+    /// only of pages that are there already. What goes wrong with them is told by the sync.
+    #[cfg(target_os = "linux")]
+    fn begin_sync(&mut self) {
+        let length = self.waiting.end - self.waiting.start;
+        if let Some(length) = std::num::NonZeroU64::new(length).filter(|it| it.get() >= AHEAD) {
+            let advice = rustix::fs::Advice::DontNeed;
+            // A file system that takes no advice does everything at the sync.
+            let _ = rustix::fs::fadvise(&self.file, self.waiting.start, Some(length), advice);
+            self.waiting.start = self.waiting.end;
+        }
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {

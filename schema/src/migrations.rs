@@ -61,6 +61,8 @@ impl Migrations {
     /// was, and that one only is not migrated. A message of a panic is written to standard error
     /// as always, so it should hold no value of the record either.
     ///
+    /// The records of a large file may be migrated by several threads at once, in any order.
+    ///
     /// Two steps from one version are a mistake, which [`Migrations::check`] reports.
     #[must_use]
     pub fn step(

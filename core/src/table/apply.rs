@@ -6,7 +6,7 @@
 
 use super::Table;
 use super::ahead::Ahead;
-use super::check::Last;
+use super::check::After;
 use crate::error::Result;
 use crate::feed::StoreChange;
 use crate::op::{Op, Outcome};
@@ -31,7 +31,7 @@ impl<T: Data> Table<T> {
 
         let turn = self.journal.turn()?;
         let mut ahead = Ahead::default();
-        let outcomes = self.check(&mut ahead, ready, Last::Yes)?;
+        let outcomes = self.check(&mut ahead, ready, After::Nothing)?;
         if ahead.is_empty() {
             return Ok(turn.unchanged(outcomes));
         }

@@ -31,12 +31,13 @@ pub(super) enum Ready<T> {
     Clear,
 }
 
-/// Whether the steps are done as soon as these operations are checked.
+/// What comes after operations that are checked, before their steps are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Last {
-    Yes,
-    /// More may be checked before, or asked.
-    No,
+pub(super) enum After {
+    /// So nobody asks what is there after the last of them.
+    Nothing,
+    /// More operations, or reads.
+    More,
 }
 
 impl<T: Data> Table<T> {
@@ -75,13 +76,12 @@ impl<T: Data> Table<T> {
     }
 
     /// Checks all of these against the rows and what is ahead of them already. If one is refused,
-    /// what is ahead is as it was. Whoever calls this holds the turn. If these are the `last` before the
-    /// steps are done, nobody will ask what is there after the last of them, and it is not noted.
+    /// what is ahead is as it was. Whoever calls this holds the turn.
     pub(super) fn check(
         &self,
         ahead: &mut Ahead<T>,
         (ops, impossible): (Vec<Ready<T>>, Option<Error>),
-        last: Last,
+        after: After,
     ) -> Result<Vec<Outcome<T>>> {
         let (undo, steps) = (ahead.undo.len(), ahead.steps.len());
         let mut outcomes = Vec::with_capacity(ops.len());
@@ -90,7 +90,7 @@ impl<T: Data> Table<T> {
             .into_iter()
             .try_for_each(|op| {
                 left -= 1;
-                let is_noted = left > 0 || last == Last::No;
+                let is_noted = left > 0 || after == After::More;
                 self.check_one(ahead, &mut outcomes, op, is_noted)
             })
             .and_then(|()| impossible.map_or(Ok(()), Err));

@@ -72,14 +72,27 @@ pub(super) fn walk<'s, T: Data>(
                 return Walk::nothing();
             };
             // One key: its rows are in id order already.
-            let finished = served
-                && resolved.order.is_empty()
-                && after.is_none()
-                && matches!(test, Test::Is(_) | Test::IsNone);
-            let limit = if finished { limit } else { usize::MAX };
+            let one_key = match test {
+                Test::Is(key) => Some(key),
+                Test::IsNone => Some(&Key::None),
+                _ => None,
+            };
+            if let Some(key) = one_key.filter(|_| served && resolved.order.is_empty()) {
+                let Some(posted) = entries.get(key) else {
+                    return Walk::nothing();
+                };
+                let slots: Box<dyn Iterator<Item = Slot>> = match after {
+                    Some(cursor) => Box::new(state.posted_after(posted, &cursor.id).take(limit)),
+                    None => Box::new(posted.slots().take(limit)),
+                };
+                return Walk {
+                    slots,
+                    finished: true,
+                };
+            }
             Walk {
-                slots: Box::new(posted(entries, test).flat_map(Posted::slots).take(limit)),
-                finished,
+                slots: Box::new(posted(entries, test).flat_map(Posted::slots)),
+                finished: false,
             }
         }
         Route::Ordered {
@@ -100,15 +113,15 @@ pub(super) fn walk<'s, T: Data>(
                 (Some(span), None) => span,
                 (None, _) => return Walk::nothing(),
             };
-            let slots = in_order(entries, &span, descending).filter(move |(at, slot)| {
+            let slots = in_order(entries, &span, descending).flat_map(move |(at, posted)| {
                 // Of the cursor's own key only the ids after the cursor's are left.
-                match (key, after, state.row(*slot)) {
-                    (Some(key), Some(cursor), Some(row)) if *at == key => *row.id > *cursor.id,
-                    _ => true,
-                }
+                let behind = after.filter(|_| key == Some(at));
+                let rest = behind.map(|cursor| state.posted_after(posted, &cursor.id));
+                let all = behind.is_none().then(|| posted.slots());
+                rest.into_iter().flatten().chain(all.into_iter().flatten())
             });
             Walk {
-                slots: Box::new(slots.map(|(_, slot)| slot).take(limit)),
+                slots: Box::new(slots.take(limit)),
                 finished: true,
             }
         }
@@ -224,20 +237,15 @@ fn posted<'e>(entries: &'e Entries, test: &'e Test) -> Box<dyn Iterator<Item = P
     }
 }
 
-/// The entries of a span, in either direction; within a key by id.
+/// The entries of a span, in either direction.
 fn in_order<'e>(
     entries: &'e Entries,
     span: &Span,
     descending: bool,
-) -> Box<dyn Iterator<Item = (&'e Key, Slot)> + 'e> {
-    let Some(bounds) = span.bounds() else {
-        return Box::new(std::iter::empty());
-    };
-    let each = |(key, posted): (&'e Key, Posted<'e>)| posted.slots().map(move |slot| (key, slot));
-    let range = entries.range(bounds);
-    if descending {
-        Box::new(range.rev().flat_map(each))
-    } else {
-        Box::new(range.flat_map(each))
+) -> Box<dyn Iterator<Item = (&'e Key, Posted<'e>)> + 'e> {
+    match span.bounds() {
+        Some(bounds) if descending => Box::new(entries.range(bounds).rev()),
+        Some(bounds) => Box::new(entries.range(bounds)),
+        None => Box::new(std::iter::empty()),
     }
 }

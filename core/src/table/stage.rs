@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::Table;
 use super::ahead::{Ahead, Seen};
-use super::check::Last;
+use super::check::After;
 use super::select::select_ahead;
 use crate::error::Result;
 use crate::feed::StoreChange;
@@ -130,7 +130,7 @@ impl<T: Data> Part<T> for TablePart<T> {
         self.0.check_known().map_err(|error| self.0.here(error))?;
         let ready = self.0.ready(ops);
         let outcomes = self.stage(session, |stage| {
-            self.0.check(&mut stage.ahead, ready, Last::No)
+            self.0.check(&mut stage.ahead, ready, After::More)
         })?;
         if let Some(changes) = &of_tables(session)?.changes {
             changes.borrow_mut().extend(self.0.changes(&outcomes));

@@ -68,7 +68,7 @@ pub(super) struct State<T> {
     /// What of its text the type of a row does not know: of hardly any row there is something.
     unknown: HashMap<Slot, Arc<Extra>>,
     /// Where the row of an id is; a look-up reads one place of this and not one per level of a tree.
-    /// The ids are in the rows, so this is some five bytes a record.
+    /// The ids are in the rows, so this is some five to twelve bytes a record.
     places: HashTable<Slot>,
     hasher: DefaultHashBuilder,
     /// The order of the ids.
@@ -187,6 +187,26 @@ impl<T> State<T> {
         self.by_id
             .range::<str, _>((Excluded(id), Unbounded))
             .map(|(_, slot)| *slot)
+    }
+
+    /// The slots of the rows with one key whose id comes after this one, in id order.
+    pub(super) fn posted_after<'s>(
+        &'s self,
+        posted: Posted<'s>,
+        id: &str,
+    ) -> impl Iterator<Item = Slot> + use<'s, T> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let (one, many) = match posted {
+            Posted::One(slot) => {
+                let is_after = self.row(slot).is_some_and(|row| *row.id > *id);
+                (is_after.then_some(slot), None)
+            }
+            Posted::Many(slots) => {
+                let after = slots.range::<str, _>((Excluded(id), Unbounded));
+                (None, Some(after.map(|(_, slot)| *slot)))
+            }
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 
     /// The row that holds this key in a unique index, unless it is the row with this id.
