@@ -16,7 +16,7 @@ use crate::error::{SqliteError, is_unique};
 use crate::keys::{Halt, RecordKeys, column_cells};
 use crate::rows::Rows;
 use crate::select::{Trouble, record};
-use crate::shape::Shape;
+use crate::shape::{Differing, Shape};
 
 /// An operation with everything worked out that needs no lock.
 pub(crate) enum Ready<T> {
@@ -89,8 +89,8 @@ pub(crate) struct Done<T> {
 /// What is there under an id.
 struct Present {
     text: String,
-    /// Whether the columns hold the keys that are to be written.
-    same_columns: bool,
+    /// Which keys in its columns are not those that are to be written.
+    differing: Differing,
 }
 
 /// The operations, as they are done in a transaction.
@@ -147,7 +147,7 @@ impl<T: Data> Act<'_, T> {
             }
         };
         let present = self.present(connection, id, Some(&cells))?;
-        let same_columns = present.as_ref().map(|present| present.same_columns);
+        let differing = present.as_ref().map(|present| present.differing);
         let admission = &self.rows.admission;
         let carried = match &present {
             Some(present) => admission.carry_over(&present.text, admitted, text),
@@ -156,9 +156,9 @@ impl<T: Data> Act<'_, T> {
         let before = self.expected(id, expect, present)?;
         let carried = carried?;
         let text = carried.as_deref().unwrap_or(text);
-        let written = match same_columns {
+        let written = match differing {
             None => self.shape.insert(connection, id, text, &cells),
-            Some(same) => self.shape.update(connection, id, text, &cells, same),
+            Some(which) => self.shape.update(connection, id, text, &cells, which),
         };
         if let Err(error) = written {
             if is_unique(&error)
@@ -301,24 +301,20 @@ impl<T: Data> Act<'_, T> {
         let Some(row) = found.next().map_err(fail())? else {
             return Ok(None);
         };
-        let mut same_columns = keys.is_some();
+        let mut differing = Differing::None;
         let cells = keys
             .into_iter()
-            .flat_map(|keys| keys.columns(&self.shape.layout));
-        for (position, cell) in cells.enumerate() {
-            if !cell.is(row.get_ref(position + 1).map_err(fail())?) {
-                same_columns = false;
-                break;
+            .flat_map(|keys| keys.placed(&self.shape.layout));
+        for (column, (index, cell)) in cells.enumerate() {
+            if !cell.is(row.get_ref(column + 1).map_err(fail())?) {
+                differing.and(index);
             }
         }
-        let doc = match row.get_ref(0).map_err(fail())? {
+        let text = match row.get_ref(0).map_err(fail())? {
             ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             _ => String::new(),
         };
-        Ok(Some(Present {
-            text: doc,
-            same_columns,
-        }))
+        Ok(Some(Present { text, differing }))
     }
 
     /// The record of a row. One that the type cannot read is not written over: its bytes would be

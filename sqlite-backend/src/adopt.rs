@@ -16,7 +16,7 @@ use crate::error::SqliteError;
 use crate::keys::{Halt, RecordKeys};
 use crate::names::Quoted;
 use crate::quarantine;
-use crate::shape::Shape;
+use crate::shape::{Differing, Shape};
 
 /// So many rows are read at once: they are changed while the next are not read yet.
 const BATCH: usize = 256;
@@ -278,7 +278,7 @@ impl<T: Data> Adoption<'_, T> {
     fn rewrite(&self, id: &str, text: &str, keys: &[KeySet]) -> Result<(), Halt> {
         let keys = RecordKeys::new(&self.shape.layout, keys)?;
         self.shape
-            .update(self.connection, id, text, &keys, false)
+            .update(self.connection, id, text, &keys, Differing::Several)
             .map_err(SqliteError::sql(
                 "write a record that was migrated or mended",
             ))?;

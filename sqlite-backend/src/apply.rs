@@ -17,6 +17,9 @@ use crate::combine::{Job, Queue, Turnout, Verdict};
 use crate::keys::Halt;
 use crate::rows::Rows;
 
+/// More operations than this change more pages than they should be copied before.
+const LARGE: usize = 16;
+
 /// The operations of one call, as a job for whoever writes.
 struct Work<T> {
     rows: Arc<Rows<T>>,
@@ -62,6 +65,10 @@ impl<T: Data> Job for Work<T> {
     fn is_atomic(&self) -> bool {
         // The keys of lists are written before the row, which a unique key may refuse.
         self.ops.len() <= 1 && !self.rows.has_lists()
+    }
+
+    fn is_large(&self) -> bool {
+        self.ops.len() > LARGE || self.ops.iter().any(|op| matches!(op, Ready::Clear))
     }
 }
 

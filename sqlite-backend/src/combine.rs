@@ -7,8 +7,18 @@
 //!
 //! The leader runs jobs of others. One that panics takes nobody with it: it is rolled back, and the
 //! panic goes on in the thread it came from.
+//!
+//! | a job | what undoes it alone |
+//! |---|---|
+//! | that is refused having changed nothing | nothing has to |
+//! | that is the first | the transaction is rolled back, and is over |
+//! | any other | a savepoint |
+//!
+//! Under a savepoint SQLite keeps a copy of each page before it is changed, and one more for each
+//! statement that changes it again; so a job that changes many is the first, or waits to be.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
@@ -22,6 +32,10 @@ use crate::error::SqliteError;
 
 /// So many at most share a transaction: whoever leads has a caller, too, who waits for its end.
 const LARGEST: usize = 64;
+
+/// So long after somebody had to wait, in transactions, whoever leads lets others run for a moment, so
+/// that they come along. A thread that writes alone would only lose its processor.
+const COMPANY: u32 = 64;
 
 /// What came of a job in its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +59,9 @@ pub(crate) trait Job: Send {
 
     /// Whether one that is refused has changed nothing.
     fn is_atomic(&self) -> bool;
+
+    /// Whether it changes so much that a savepoint would be dear.
+    fn is_large(&self) -> bool;
 }
 
 /// What came of a job.
@@ -106,20 +123,31 @@ impl Seat {
 struct Guest {
     job: Arc<Mutex<dyn Job>>,
     seat: Arc<Seat>,
+    is_large: bool,
 }
 
 impl Guest {
-    /// Runs the job; if it panics, as if it was refused.
-    fn run(&self, connection: &Connection) -> Result<(Verdict, Option<Panic>), Error> {
+    fn new(job: Arc<Mutex<dyn Job>>) -> Self {
+        let is_large = job.lock().is_large();
+        Self {
+            job,
+            seat: Arc::default(),
+            is_large,
+        }
+    }
+
+    /// Runs the job; if it panics, as if it was refused. Gives whether the transaction can go on, too.
+    fn run(&self, connection: &Connection, is_first: bool) -> Result<Ran, Error> {
         let mut job = self.job.lock();
-        let savepoint = (!job.is_atomic()).then_some(());
+        let is_atomic = job.is_atomic();
+        let has_savepoint = !is_atomic && !is_first;
         let step = |sql: &str| {
             connection
                 .prepare_cached(sql)
                 .and_then(|mut step| step.execute([]))
                 .map_err(SqliteError::sql("share a transaction"))
         };
-        if savepoint.is_some() {
+        if has_savepoint {
             step("SAVEPOINT guest")?;
         }
         let ran = catch_unwind(AssertUnwindSafe(|| job.run(connection)));
@@ -127,21 +155,42 @@ impl Guest {
             Ok(verdict) => (verdict, None),
             Err(cause) => (Verdict::Refused, Some(cause)),
         };
-        if savepoint.is_some() {
-            if verdict == Verdict::Refused {
+        let is_refused = verdict == Verdict::Refused;
+        // After some errors SQLite has rolled back the whole transaction: what came after would be
+        // committed statement by statement.
+        let is_lost = connection.is_autocommit();
+        if is_lost && !(is_first && is_refused) {
+            return Err(SqliteError::RolledBack.into());
+        }
+        if has_savepoint {
+            if is_refused {
                 step("ROLLBACK TO guest")?;
             }
             step("RELEASE guest")?;
         }
-        Ok((verdict, panic))
+        Ok(Ran {
+            verdict,
+            panic,
+            is_over: is_lost || is_refused && !is_atomic && !has_savepoint,
+        })
     }
+}
+
+/// What came of a job that was run.
+struct Ran {
+    verdict: Verdict,
+    panic: Option<Panic>,
+    /// Whether the transaction is to be rolled back, or was.
+    is_over: bool,
 }
 
 #[derive(Default)]
 struct Waiting {
-    guests: Vec<Guest>,
+    guests: VecDeque<Guest>,
     /// Whether somebody leads, or is to lead.
     led: bool,
+    /// For how many more transactions others are expected.
+    company: u32,
 }
 
 /// Those who wait for their turn to write.
@@ -156,21 +205,49 @@ struct Lead<'q>(&'q Queue);
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut waiting = self.0.waiting.lock();
-        match waiting.guests.first() {
+        match waiting.guests.front() {
             Some(next) => next.seat.set(State::Leads),
             None => waiting.led = false,
         }
     }
 }
 
-/// Those who share a transaction, and what came of each.
+/// Those who share a transaction.
 #[derive(Default)]
-struct Party(Vec<(Guest, Verdict, Option<Panic>)>);
+struct Party {
+    /// What came of each job that was begun.
+    ran: Vec<(Guest, Verdict, Option<Panic>)>,
+    next: VecDeque<Guest>,
+}
+
+impl Party {
+    /// Runs the job of the next; gives whether the transaction can go on, `None` if there is no next.
+    fn run_next(&mut self, connection: &Connection) -> Result<Option<bool>, Error> {
+        let is_first = self.ran.is_empty();
+        let Some(guest) = self.next.pop_front() else {
+            return Ok(None);
+        };
+        // Among them before it runs: it is told whatever happens.
+        self.ran.push((guest.clone(), Verdict::Refused, None));
+        let ran = guest.run(connection, is_first)?;
+        if let Some(last) = self.ran.last_mut() {
+            (last.1, last.2) = (ran.verdict, ran.panic);
+        }
+        Ok(Some(!ran.is_over))
+    }
+
+    fn has_changed(&self) -> bool {
+        let mut ran = self.ran.iter();
+        ran.any(|(_, verdict, _)| *verdict == Verdict::Changed)
+    }
+}
 
 impl Drop for Party {
-    /// Whoever was not told what came of his job, because the leader panicked, does it himself.
+    /// Whoever was not told what came of his job, because the transaction or its leader came to a bad
+    /// end, does it himself.
     fn drop(&mut self) {
-        for (guest, ..) in self.0.drain(..) {
+        let ran = self.ran.drain(..).map(|(guest, ..)| guest);
+        for guest in ran.chain(self.next.drain(..)) {
             guest.seat.set(State::Done(Turnout::Alone));
         }
     }
@@ -184,23 +261,39 @@ impl Queue {
         journal: &Journal,
         job: Arc<Mutex<dyn Job>>,
     ) -> Turnout {
-        let seat = Arc::new(Seat::default());
-        let leads = {
+        let guest = Guest::new(job);
+        let seat = Arc::clone(&guest.seat);
+        let (leads, in_company) = {
             let mut waiting = self.waiting.lock();
-            waiting.guests.push(Guest {
-                job,
-                seat: Arc::clone(&seat),
-            });
-            !std::mem::replace(&mut waiting.led, true)
+            waiting.guests.push_back(guest);
+            let leads = !std::mem::replace(&mut waiting.led, true);
+            waiting.company = if leads {
+                waiting.company.saturating_sub(1)
+            } else {
+                COMPANY
+            };
+            (leads, waiting.company > 0)
         };
         if !leads && let Some(turnout) = seat.wait() {
             return turnout;
         }
         {
             let _lead = Lead(self);
-            share(database, journal, &|wanted| self.take(wanted));
+            share(database, journal, &|taken| {
+                if in_company {
+                    // Whoever is about to come comes along.
+                    std::thread::yield_now();
+                }
+                self.take(taken)
+            });
         }
         seat.wait().unwrap_or(Turnout::Alone)
+    }
+
+    /// How many wait for whoever leads next, or leads and has not begun.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.lock().guests.len()
     }
 
     /// Does a job in a transaction of its own.
@@ -209,11 +302,9 @@ impl Queue {
         journal: &Journal,
         job: Arc<Mutex<dyn Job>>,
     ) -> Turnout {
-        let seat = Arc::new(Seat::default());
-        let only = Mutex::new(vec![Guest {
-            job,
-            seat: Arc::clone(&seat),
-        }]);
+        let guest = Guest::new(job);
+        let seat = Arc::clone(&guest.seat);
+        let only = Mutex::new(VecDeque::from([guest]));
         share(database, journal, &|_| std::mem::take(&mut *only.lock()));
         match seat.wait() {
             Some(Turnout::Alone) | None => Turnout::Failed(Error::new(
@@ -224,59 +315,50 @@ impl Queue {
         }
     }
 
-    /// Those who came first.
-    fn take(&self, wanted: usize) -> Vec<Guest> {
+    /// Those who came first, for a transaction that so many share already.
+    fn take(&self, taken: usize) -> VecDeque<Guest> {
         let mut waiting = self.waiting.lock();
-        let taken = wanted.min(waiting.guests.len());
-        waiting.guests.drain(..taken).collect()
+        let wanted = LARGEST.saturating_sub(taken).min(waiting.guests.len());
+        let mut large = waiting.guests.iter().take(wanted).enumerate();
+        let large = large.find(|(place, guest)| guest.is_large && taken + place > 0);
+        let wanted = large.map_or(wanted, |(place, _)| place);
+        waiting.guests.drain(..wanted).collect()
     }
 }
 
-/// One transaction, for those who are there and for those who come meanwhile.
-fn share(database: &Database, journal: &Journal, take: &dyn Fn(usize) -> Vec<Guest>) {
+/// One transaction, for those who are there and for those who come meanwhile. `take` gives them, and is
+/// told how many it has.
+fn share(database: &Database, journal: &Journal, take: &dyn Fn(usize) -> VecDeque<Guest>) {
     let mut party = Party::default();
     let turn = match journal.turn() {
         Ok(turn) => turn,
-        Err(error) => return fail(take(LARGEST), &error),
+        Err(error) => return fail(take(0), &error),
     };
     let written = database.write(|connection| -> Result<_, Error> {
         loop {
-            // Whoever is about to come comes along.
-            std::thread::yield_now();
-            let next = take(LARGEST - party.0.len());
-            if next.is_empty() {
+            party.next = take(party.ran.len());
+            if party.next.is_empty() {
                 break;
             }
-            for guest in next {
-                // In the party before it runs: it is told whatever happens.
-                party.0.push((guest.clone(), Verdict::Refused, None));
-                let (verdict, panic) = guest.run(connection)?;
-                if let Some(last) = party.0.last_mut() {
-                    (last.1, last.2) = (verdict, panic);
+            while let Some(goes_on) = party.run_next(connection)? {
+                if !goes_on {
+                    return Ok(None);
                 }
             }
         }
-        let changed = party
-            .0
-            .iter()
-            .any(|(_, verdict, _)| *verdict == Verdict::Changed);
-        Ok(changed.then_some(()))
+        Ok(party.has_changed().then_some(()))
     });
     let committed = matches!(written, Ok(Some(())));
-    for (guest, verdict, _) in &party.0 {
+    for (guest, verdict, _) in &party.ran {
         let committed = committed && *verdict == Verdict::Changed;
         guest.job.lock().settle(committed);
     }
     let told = match written {
         Ok(_) => tell(&mut party, &turn),
-        Err(error) if party.0.len() <= 1 => {
-            let guests = party.0.drain(..).map(|(guest, ..)| guest);
-            let guests: Vec<Guest> = guests.collect();
-            let guests = if guests.is_empty() {
-                take(LARGEST)
-            } else {
-                guests
-            };
+        Err(error) if party.ran.len() <= 1 => {
+            let guests = party.ran.drain(..).map(|(guest, ..)| guest);
+            let guests: VecDeque<Guest> = guests.collect();
+            let guests = if guests.is_empty() { take(0) } else { guests };
             drop(turn);
             return fail(guests, &error);
         }
@@ -291,28 +373,27 @@ fn share(database: &Database, journal: &Journal, take: &dyn Fn(usize) -> Vec<Gue
 
 /// A place in the order for each who changed something.
 fn tell(party: &mut Party, turn: &Turn<'_>) -> Vec<(Arc<Seat>, State)> {
-    let guests = party.0.drain(..);
-    guests
-        .map(|(guest, verdict, panic)| {
-            let state = match (panic, verdict) {
-                (Some(cause), _) => State::Panicked(cause),
-                (None, Verdict::Changed) => {
-                    let changes = if turn.is_watched() {
-                        guest.job.lock().changes()
-                    } else {
-                        Vec::new()
-                    };
-                    State::Done(Turnout::Done(turn.add((), Vec::new(), changes)))
-                }
-                (None, Verdict::Unchanged) => State::Done(Turnout::Done(turn.unchanged(()))),
-                (None, Verdict::Refused) => State::Done(Turnout::Refused),
-            };
-            (guest.seat, state)
-        })
-        .collect()
+    let ran = party.ran.drain(..);
+    ran.map(|(guest, verdict, panic)| {
+        let state = match (panic, verdict) {
+            (Some(cause), _) => State::Panicked(cause),
+            (None, Verdict::Changed) => {
+                let changes = if turn.is_watched() {
+                    guest.job.lock().changes()
+                } else {
+                    Vec::new()
+                };
+                State::Done(Turnout::Done(turn.add((), Vec::new(), changes)))
+            }
+            (None, Verdict::Unchanged) => State::Done(Turnout::Done(turn.unchanged(()))),
+            (None, Verdict::Refused) => State::Done(Turnout::Refused),
+        };
+        (guest.seat, state)
+    })
+    .collect()
 }
 
-fn fail(guests: Vec<Guest>, error: &Error) {
+fn fail(guests: VecDeque<Guest>, error: &Error) {
     for guest in guests {
         guest.seat.set(State::Done(Turnout::Failed(error.clone())));
     }

@@ -323,6 +323,9 @@ impl<'c> Transaction<'c> {
 
     /// By `execute`, whose error is the commit's: one that gives rows would hide it.
     pub(crate) fn commit(self) -> Result<(), SqliteError> {
+        if self.connection.is_autocommit() {
+            return Err(SqliteError::RolledBack);
+        }
         self.connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]))

@@ -64,6 +64,11 @@ pub(crate) enum SqliteError {
     )]
     LogLost { path: PathBuf },
     #[error(
+        "an error in the transaction made SQLite roll back all of it; nothing of it is kept, and \
+         nothing more can be done in it"
+    )]
+    RolledBack,
+    #[error(
         "this program was built with SQLite {version}, whose write-ahead log can lose a commit \
          (fixed in 3.51.3); build it with a newer one, or with the feature `bundled`"
     )]
@@ -130,6 +135,7 @@ impl From<SqliteError> for Error {
             | SqliteError::Bookkeeping { .. } => Self::new(ErrorKind::Unrecognized, message),
             SqliteError::LayoutChanged => Self::new(ErrorKind::ExternalChange, message),
             SqliteError::LogLost { path } => Self::new(ErrorKind::Io, message).with_path(path),
+            SqliteError::RolledBack => Self::new(ErrorKind::Io, message).transient(true),
         }
     }
 }

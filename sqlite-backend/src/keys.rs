@@ -64,10 +64,18 @@ impl RecordKeys {
 
     /// The cells of the collection's table, in the order of [`Layout::columns`].
     pub(crate) fn columns<'k>(&'k self, layout: &'k Layout) -> impl Iterator<Item = &'k Cell> {
-        let indexes = layout.indexes.iter().zip(&self.0);
+        self.placed(layout).map(|(_, cell)| cell)
+    }
+
+    /// The same, each with the position of its index in the collection.
+    pub(crate) fn placed<'k>(
+        &'k self,
+        layout: &'k Layout,
+    ) -> impl Iterator<Item = (usize, &'k Cell)> {
+        let indexes = layout.indexes.iter().zip(&self.0).enumerate();
         indexes
-            .filter(|(index, _)| !index.multi)
-            .flat_map(|(_, cells)| cells)
+            .filter(|(_, (index, _))| !index.multi)
+            .flat_map(|(position, (_, cells))| cells.iter().map(move |cell| (position, cell)))
     }
 }
 

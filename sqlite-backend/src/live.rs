@@ -136,6 +136,11 @@ impl<T> Clone for Seen<'_, T> {
 impl<T> Copy for Seen<'_, T> {}
 
 impl<T> Seen<'_, T> {
+    /// Whether records have more than their JSON says.
+    pub(crate) fn is_wanted(self) -> bool {
+        self.live.wanted
+    }
+
     /// The record that was saved as this row.
     pub(crate) fn get(self, id: &str, doc: &str) -> Option<Arc<T>> {
         if !self.live.wanted {

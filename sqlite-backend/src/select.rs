@@ -45,6 +45,7 @@ impl From<SqliteError> for Trouble {
 
 /// A record that was found.
 struct Found<T> {
+    /// Empty if the rows come in the order of the query.
     id: String,
     record: Arc<T>,
 }
@@ -66,16 +67,29 @@ pub(crate) fn record<T: Data>(live: Seen<'_, T>, id: &str, doc: &str) -> Result<
         .map_err(|_| Trouble::Unreadable(id.to_owned()))
 }
 
-fn found<T: Data>(live: Seen<'_, T>, row: &Row<'_>) -> Result<Found<T>, Trouble> {
+/// `with_id`: whether the records are to be sorted.
+fn found<T: Data>(live: Seen<'_, T>, row: &Row<'_>, with_id: bool) -> Result<Found<T>, Trouble> {
     let fail = || SqliteError::sql("read a record");
-    let id = text(row, 0).map_err(fail())?;
-    let id = String::from_utf8_lossy(id).into_owned();
+    let id = || -> Result<String, Trouble> {
+        let id = text(row, 0).map_err(fail())?;
+        Ok(String::from_utf8_lossy(id).into_owned())
+    };
     let doc = text(row, 1).map_err(fail())?;
     let Ok(doc) = std::str::from_utf8(doc) else {
-        return Err(Trouble::Unreadable(id));
+        return Err(Trouble::Unreadable(id()?));
     };
-    let record = record(live, &id, doc)?;
-    Ok(Found { id, record })
+    if with_id || live.is_wanted() {
+        let id = id()?;
+        let record = record(live, &id, doc)?;
+        return Ok(Found { id, record });
+    }
+    match serde_json::from_str(doc) {
+        Ok(record) => Ok(Found {
+            id: String::new(),
+            record: Arc::new(record),
+        }),
+        Err(_) => Err(Trouble::Unreadable(id()?)),
+    }
 }
 
 /// The record with this id.
@@ -130,7 +144,7 @@ pub(crate) fn select<T: Data>(
             cells.push(Cell::Integer(wanted));
         }
         each(connection, &sql, &cells, |row| {
-            let found = found(live, row)?;
+            let found = found(live, row, !search.is_ordered)?;
             if whole || resolved.admits(&found.record, |position| search.is_served(position)) {
                 records.push(found);
             }

@@ -12,7 +12,7 @@ use crate::cell::Cell;
 use crate::ddl::MARK;
 use crate::error::SqliteError;
 use crate::keys::RecordKeys;
-use crate::layout::{IndexLayout, Layout};
+use crate::layout::{Column, IndexLayout, Layout};
 use crate::names::{Quoted, list_table};
 use rusqlite::{Connection, params_from_iter};
 
@@ -33,10 +33,34 @@ pub(crate) struct Shape {
     /// Whether there is a row that nobody verified.
     pub(crate) unverified: String,
     insert: String,
+    /// The document alone.
     update_doc: String,
+    /// The document and the keys of one index, for each; none for those over lists.
+    update_one: Vec<Option<String>>,
+    /// The document and all columns.
     update_all: String,
     pub(crate) delete: String,
     lists: Vec<ListStatements>,
+}
+
+/// Which indexes have other keys in their columns than they are to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Differing {
+    None,
+    /// The one at this position in the collection.
+    One(usize),
+    Several,
+}
+
+impl Differing {
+    /// And this one.
+    pub(crate) fn and(&mut self, position: usize) {
+        *self = match *self {
+            Self::None => Self::One(position),
+            Self::One(other) if other == position => *self,
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
 }
 
 /// The statements of one index over a list.
@@ -59,14 +83,24 @@ impl Shape {
             .collect();
         let mut columns = String::new();
         let mut places = String::new();
-        let mut sets = String::new();
         for (position, name) in names.iter().enumerate() {
-            let place = position + 3;
             // Writing to a string cannot fail.
             let _ = write!(columns, ", {name}");
-            let _ = write!(places, ", ?{place}");
-            let _ = write!(sets, ", {name} = ?{place}");
+            let _ = write!(places, ", ?{}", position + 3);
         }
+        let update = |columns: &mut dyn Iterator<Item = &Column>| {
+            let mut sets = String::new();
+            for (position, column) in columns.enumerate() {
+                let _ = write!(sets, ", {} = ?{}", Quoted(&column.name), position + 3);
+            }
+            format!("UPDATE {table} SET doc = ?2, {MARK}{sets} WHERE id = ?1")
+        };
+        let update_one = layout.indexes.iter().map(|index| {
+            let columns = (!index.multi).then_some(&index.columns);
+            columns.map(|columns| update(&mut columns.iter()))
+        });
+        let update_one = update_one.collect();
+        let update_all = update(&mut layout.columns());
         let indexes = layout.indexes.iter().enumerate();
         let lists = indexes
             .filter(|(_, index)| index.multi)
@@ -84,8 +118,9 @@ impl Shape {
             insert: format!(
                 "INSERT INTO {table}(id, doc, larder{columns}) VALUES(?1, ?2, 3{places})"
             ),
-            update_doc: format!("UPDATE {table} SET doc = ?2, {MARK} WHERE id = ?1"),
-            update_all: format!("UPDATE {table} SET doc = ?2, {MARK}{sets} WHERE id = ?1"),
+            update_doc: update(&mut std::iter::empty()),
+            update_one,
+            update_all,
             delete: format!("DELETE FROM {table} WHERE id = ?1"),
             table,
             layout,
@@ -125,18 +160,19 @@ impl Shape {
             list.delete(connection, id)?;
             list.insert(connection, id, keys.of(list.position))?;
         }
-        self.run(connection, &self.insert, id, doc, Some(keys))
+        let cells = keys.columns(&self.layout);
+        run(connection, &self.insert, id, doc, cells)
     }
 
-    /// Changes a row that is there: the document, and of its keys what differs. `same_columns` says
-    /// that the columns hold these keys already.
+    /// Changes a row that is there: the document, and of its keys those that differ. SQLite writes every
+    /// index anew of which a column is set, be it to what it holds.
     pub(crate) fn update(
         &self,
         connection: &Connection,
         id: &str,
         doc: &str,
         keys: &RecordKeys,
-        same_columns: bool,
+        differing: Differing,
     ) -> rusqlite::Result<()> {
         for list in &self.lists {
             let keys = keys.of(list.position);
@@ -145,10 +181,20 @@ impl Shape {
                 list.insert(connection, id, keys)?;
             }
         }
-        if same_columns {
-            self.run(connection, &self.update_doc, id, doc, None)
-        } else {
-            self.run(connection, &self.update_all, id, doc, Some(keys))
+        let one = match differing {
+            Differing::None => return run(connection, &self.update_doc, id, doc, &[]),
+            Differing::One(position) => self.update_one.get(position).map(|sql| (sql, position)),
+            Differing::Several => None,
+        };
+        match one {
+            Some((Some(sql), position)) => run(connection, sql, id, doc, keys.of(position)),
+            _ => run(
+                connection,
+                &self.update_all,
+                id,
+                doc,
+                keys.columns(&self.layout),
+            ),
         }
     }
 
@@ -194,24 +240,23 @@ impl Shape {
             .execute(params_from_iter(cells))
             .map(|_| ())
     }
+}
 
-    fn run(
-        &self,
-        connection: &Connection,
-        sql: &str,
-        id: &str,
-        doc: &str,
-        keys: Option<&RecordKeys>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached(sql)?;
-        statement.raw_bind_parameter(1, id)?;
-        statement.raw_bind_parameter(2, doc)?;
-        let cells = keys.into_iter().flat_map(|keys| keys.columns(&self.layout));
-        for (position, cell) in cells.enumerate() {
-            statement.raw_bind_parameter(position + 3, cell)?;
-        }
-        statement.raw_execute().map(|_| ())
+/// Runs a statement that writes a row: its id, its document, and its keys.
+fn run<'c>(
+    connection: &Connection,
+    sql: &str,
+    id: &str,
+    doc: &str,
+    cells: impl IntoIterator<Item = &'c Cell>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, id)?;
+    statement.raw_bind_parameter(2, doc)?;
+    for (position, cell) in cells.into_iter().enumerate() {
+        statement.raw_bind_parameter(position + 3, cell)?;
     }
+    statement.raw_execute().map(|_| ())
 }
 
 /// A number that changes with every change of a table in the database, by whomever.

@@ -162,6 +162,10 @@ impl<T: Data> RowsPart<T> {
             .downcast_ref::<Session>()
             .ok_or_else(foreign_session)?;
         let connection = session.writer.connection()?;
+        if connection.is_autocommit() {
+            // Whatever is done now would be committed by itself.
+            return Err(SqliteError::RolledBack.into());
+        }
         let mut stages = session
             .stages
             .try_borrow_mut()
@@ -356,6 +360,10 @@ fn savepoint<R>(
     step("SAVEPOINT step")?;
     let done = act();
     if done.is_err() {
+        if connection.is_autocommit() {
+            // After this error SQLite has rolled back the whole transaction, and the savepoint with it.
+            return Ok(done);
+        }
         step("ROLLBACK TO step")?;
     }
     step("RELEASE step")?;

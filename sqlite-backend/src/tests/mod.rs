@@ -3,14 +3,16 @@
 //! Owns [`ProbeLog`], which writes down what is done to the log and fails when the test says so.
 
 mod log;
+mod sharing;
 mod traps;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use larder_core::{Collection, Options};
+use larder_core::{Collection, Options, RepositoryExt as _};
 use parking_lot::Mutex;
+use rusqlite::StatementStatus;
 use serde_json::{Value, json};
 
 use crate::log::{Log, LogFile};
@@ -121,5 +123,27 @@ pub(crate) fn note(id: &str) -> Value {
 pub(crate) fn crash(from: &Path, to: &Path) {
     for name in ["data.db", "data.db-wal"] {
         std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+/// SQLite would prepare it anew for every key, to see whether another plan is better for that one.
+#[test]
+fn a_statement_is_prepared_once_whatever_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notes) = open(&Parts::real(), dir.path());
+    for id in ["a", "b", "c"] {
+        notes.save(note(id)).unwrap().wait().unwrap();
+    }
+    let reader = store.database().reader().unwrap();
+    let sql = "SELECT id, doc FROM notes WHERE id IN (SELECT id FROM \"notes.tags\" WHERE key = ?) \
+               AND name >= ? ORDER BY name, id LIMIT ?";
+    for key in ["t", "a", "c", "none"] {
+        let mut select = reader.prepare_cached(sql).unwrap();
+        let found = select.query_map(rusqlite::params![key, key, 10], |row| {
+            row.get::<_, String>(0)
+        });
+        let found = found.unwrap().count();
+        assert_eq!(found, usize::from(key != "none" && key != "t"), "{key}");
+        assert_eq!(select.get_status(StatementStatus::RePrepare), 0, "{key}");
     }
 }
