@@ -8,8 +8,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_core::backend::{Committer, CommitterOptions, Journal, Medium, Progress};
 use larder_core::{Error, ErrorKind, HealthState, HealthWatch, Result, Write};
@@ -27,6 +28,10 @@ enum Does {
 #[derive(Default)]
 struct Script {
     short: bool,
+    /// A flush is under way.
+    busy: AtomicBool,
+    /// Told of every flush that ends well.
+    tell: Mutex<Option<Sender<u64>>>,
     journal: Mutex<Option<Arc<Journal>>>,
     does: Mutex<VecDeque<Does>>,
     flushes: Mutex<Vec<u64>>,
@@ -35,6 +40,24 @@ struct Script {
 
 impl Medium for Script {
     fn flush(&self) -> Result<u64> {
+        let other = self.busy.swap(true, Ordering::SeqCst);
+        assert!(!other, "two flushes at once");
+        let result = self.act();
+        self.busy.store(false, Ordering::SeqCst);
+        result
+    }
+
+    fn release(&self) {
+        *self.released.lock() = true;
+    }
+
+    fn flush_is_short(&self) -> bool {
+        self.short
+    }
+}
+
+impl Script {
+    fn act(&self) -> Result<u64> {
         let journal = self.journal.lock().clone().unwrap();
         let (_, last) = journal.take();
         let does = self.does.lock().pop_front().unwrap_or(Does::Succeed);
@@ -51,14 +74,11 @@ impl Medium for Script {
                 Ok(last)
             }
         }
-    }
-
-    fn release(&self) {
-        *self.released.lock() = true;
-    }
-
-    fn flush_is_short(&self) -> bool {
-        self.short
+        .inspect(|last| {
+            if let Some(tell) = &*self.tell.lock() {
+                tell.send(*last).unwrap();
+            }
+        })
     }
 }
 
@@ -86,13 +106,22 @@ struct Scene {
 }
 
 fn scene(short: bool, does: impl IntoIterator<Item = Does>, attempts: u32) -> Scene {
+    scene_with(short, does, attempts, Duration::from_hours(1))
+}
+
+fn scene_with(
+    short: bool,
+    does: impl IntoIterator<Item = Does>,
+    attempts: u32,
+    debounce: Duration,
+) -> Scene {
     let script = Arc::new(Script {
         short,
         ..Script::default()
     });
     script.does.lock().extend(does);
     let options = CommitterOptions {
-        debounce: Duration::from_hours(1),
+        debounce,
         attempts,
         drop_timeout: Duration::ZERO,
     };
@@ -203,6 +232,9 @@ fn a_panic_poisons_the_store_and_nobody_waits_for_ever(short: bool) {
     );
     let health = watch.wait(Duration::from_mins(1)).unwrap();
     assert!(matches!(health.state, HealthState::Poisoned), "{health}");
+    let mut closing = Write::closing((), Arc::clone(scene.committer.progress()));
+    let closed = closing.wait_timeout(Duration::from_mins(1));
+    assert_eq!(closed.unwrap_err().kind(), ErrorKind::Poisoned);
     let Scene {
         script, committer, ..
     } = scene;
@@ -238,6 +270,35 @@ fn what_nobody_waits_for_is_flushed_at_the_end(short: bool) {
     drop(committer);
     assert_eq!(*script.flushes.lock(), [2]);
     assert!(*script.released.lock());
+}
+
+both!(what_nobody_waits_for_is_flushed_when_its_window_ends);
+fn what_nobody_waits_for_is_flushed_when_its_window_ends(short: bool) {
+    let scene = scene_with(short, [], 5, Duration::from_millis(20));
+    let (tell, told) = channel();
+    *scene.script.tell.lock() = Some(tell);
+    // Twice: the thread may not have gone to sleep yet when the first comes.
+    for number in 1..=2 {
+        scene.write(()).detach();
+        assert_eq!(told.recv_timeout(Duration::from_mins(1)), Ok(number));
+    }
+}
+
+// Where the pause is long by now, the next attempt is made for who waits.
+both!(who_waits_does_not_wait_for_the_end_of_a_long_pause);
+fn who_waits_does_not_wait_for_the_end_of_a_long_pause(short: bool) {
+    let failures = std::iter::repeat_with(|| Does::Fail(ErrorKind::Io)).take(11);
+    let scene = scene(short, failures, 1);
+    for _ in 0..11 {
+        scene.write(()).wait().unwrap_err();
+    }
+    let HealthState::Failing { retry_in, .. } = scene.committer.progress().health().state else {
+        panic!("it has failed");
+    };
+    assert!(retry_in > Duration::from_secs(10), "{retry_in:?}");
+    let began = Instant::now();
+    scene.write(()).wait().unwrap();
+    assert!(began.elapsed() < retry_in);
 }
 
 both!(an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits);
@@ -344,4 +405,28 @@ fn a_waiter_flushes_on_its_own_thread_where_that_is_short() {
     write.wait().unwrap();
     let name = std::thread::current().name().map(ToOwned::to_owned);
     assert_eq!(*medium.0.lock(), [name]);
+}
+
+#[test]
+fn only_the_thread_flushes_a_medium_that_does_not_say_that_it_is_short() {
+    #[derive(Default)]
+    struct Where(Mutex<Vec<Option<String>>>);
+    impl Medium for Where {
+        fn flush(&self) -> Result<u64> {
+            let name = std::thread::current().name().map(ToOwned::to_owned);
+            self.0.lock().push(name);
+            Ok(u64::MAX)
+        }
+        fn release(&self) {}
+    }
+    let medium = Arc::new(Where::default());
+    let mut journal = None;
+    let _committer = Committer::start(CommitterOptions::default(), |progress| {
+        journal = Some(Journal::committed(progress));
+        Arc::clone(&medium) as Arc<dyn Medium>
+    })
+    .unwrap();
+    let write = journal.unwrap().turn().unwrap().commit((), Vec::new());
+    write.wait().unwrap();
+    assert_eq!(*medium.0.lock(), [Some("larder-committer".to_owned())]);
 }

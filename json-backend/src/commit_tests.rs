@@ -1,5 +1,6 @@
 //! What the callers of today never ask, because what failed together is still dirty together.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::{Commits, Piece};
@@ -54,4 +55,28 @@ fn nothing_to_write_asks_the_disk_nothing() {
     let mut commits = Commits::new("/store".into(), true);
     assert!(commits.commit(&disk, &[]).unwrap().is_empty());
     assert!(disk.calls().is_empty());
+}
+
+#[test]
+fn a_content_may_be_written_in_any_way_a_writer_has() {
+    let disk = SimDisk::new();
+    disk.put_dir(Path::new("/store"));
+    let mut commits = Commits::new("/store".into(), true);
+    let mut by_hand = piece("a.json", "");
+    by_hand.content = Box::new(|out| {
+        assert_eq!(out.write(b"one by one")?, 10);
+        out.flush()
+    });
+    let both = [by_hand, piece("b.json", "whole")];
+    let written = commits.commit(&disk, &both).unwrap();
+    let lengths: Vec<u64> = written.iter().map(|identity| identity.len).collect();
+    assert_eq!(lengths, [10, 5]);
+    let files = disk.files(Path::new("/store"));
+    assert_eq!(files[OsStr::new("a.json")], b"one by one");
+    // What the record says of it is right, too.
+    let moved = disk.calls().iter().position(|it| it == "rename a.json");
+    let cut = disk.at(moved.unwrap()).unwrap().killed();
+    let finished = crate::recover::finish(&cut, Path::new("/store"), true).unwrap();
+    assert_eq!(finished, Some(2));
+    assert_eq!(cut.files(Path::new("/store")), files);
 }

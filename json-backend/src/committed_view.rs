@@ -85,3 +85,40 @@ impl Disk for CommittedView {
         self.disk.lock(path, mode)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::PRIVATE_MODE;
+    use crate::sim::SimDisk;
+
+    #[test]
+    fn it_shows_what_will_be_there_and_changes_nothing() {
+        let dir = Path::new("/store");
+        let disk = SimDisk::new();
+        disk.put_dir(dir);
+        disk.put_dir(Path::new("/elsewhere"));
+        disk.put_file(&dir.join("temp"), b"new");
+        let pending = ["/store/notes.json", "/elsewhere/zebras.json"]
+            .map(|target| (PathBuf::from(target), dir.join("temp")));
+        let view = CommittedView::new(Arc::new(disk.clone()), pending.into());
+        assert_eq!(view.list(dir).unwrap(), ["notes.json", "temp"]);
+        let there = view.read(&dir.join("notes.json"), 10).unwrap();
+        assert_eq!(there.bytes, b"new");
+
+        let calls = disk.steps();
+        let to = dir.join("notes.json");
+        let refused = [
+            view.create_temp(dir, &Access::New(PRIVATE_MODE)).map(drop),
+            view.sync_dir(dir),
+            view.create_dirs(dir).map(drop),
+            view.rename(&dir.join("temp"), &to),
+            view.remove(&to).map(drop),
+        ];
+        for refused in refused {
+            let kind = refused.unwrap_err().kind();
+            assert_eq!(kind, io::ErrorKind::ReadOnlyFilesystem);
+        }
+        assert_eq!(disk.steps(), calls, "nothing of it reached the disk");
+    }
+}

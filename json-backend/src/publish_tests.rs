@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Disk, DiskError, Identity, PRIVATE_MODE};
 use crate::publish::{copy_aside, ensure_dir, publish, sweep};
 use crate::real_disk::RealDisk;
-use crate::tests::{ENOSPC, ProbeDisk};
+use crate::tests::{EACCES, EEXIST, ENOSPC, ProbeDisk};
 
 /// A directory `store` whose name shows in the recorded calls.
 fn store() -> (tempfile::TempDir, PathBuf) {
@@ -116,7 +116,16 @@ fn permissions_and_links_are_kept() {
     symlink("store/new.json", &dangling).unwrap();
     put(&RealDisk, &dangling, b"four", true).unwrap();
     assert_eq!(fs::read(store.join("new.json")).unwrap(), b"four");
-    assert!(put(&RealDisk, dir.path(), b"x", true).is_err());
+    let disk = ProbeDisk::default();
+    let error = put(&disk, dir.path(), b"x", true).unwrap_err();
+    assert_eq!(
+        (error.op, error.kind()),
+        ("replace", io::ErrorKind::InvalidInput)
+    );
+    assert!(
+        disk.take_calls().is_empty(),
+        "a directory is no file to replace"
+    );
 }
 
 #[test]
@@ -140,6 +149,32 @@ fn store_directories_are_made_durable_in_their_parents() {
     assert_eq!(disk.take_calls(), ["sync_dir a"]);
     ensure_dir(&disk, &store.join("a/b"), false).unwrap();
     assert!(disk.take_calls().is_empty());
+}
+
+#[test]
+fn a_parent_that_may_not_be_looked_into_was_made_by_somebody_else() {
+    let (_dir, store) = store();
+    let disk = ProbeDisk::default();
+    disk.fail("sync_dir", 1, EACCES);
+    ensure_dir(&disk, &store, true).unwrap();
+    disk.fail("sync_dir", 1, ENOSPC);
+    let error = ensure_dir(&disk, &store, true).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_name_that_is_taken_in_the_last_moment_is_left_alone_and_another_error_is_told() {
+    let (_dir, store) = store();
+    let copy = |disk: &ProbeDisk| copy_aside(disk, &store, "a.json", "corrupt", b"one", true);
+    let disk = ProbeDisk::default();
+    disk.fail("create", 1, ENOSPC);
+    let error = copy(&disk).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(disk.count("create a.json"), 1);
+    disk.fail("create", 1, EEXIST);
+    let made = copy(&disk).unwrap();
+    assert!(made.path.to_str().unwrap().ends_with("Z-2"), "{made:?}");
+    assert_eq!(RealDisk.list(&store).unwrap().len(), 1);
 }
 
 #[test]

@@ -101,8 +101,8 @@ fn is_long() -> bool {
 
 fn budget() -> Budget {
     Budget {
-        exhaustive: if is_long() { 16_384 } else { 16 },
-        samples: if is_long() { 4_096 } else { 6 },
+        exhaustive: if is_long() { 256 } else { 16 },
+        samples: if is_long() { 128 } else { 6 },
         seed: 11,
     }
 }

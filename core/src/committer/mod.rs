@@ -232,3 +232,16 @@ fn turn(progress: &Progress, medium: &dyn Medium) -> Option<()> {
     progress.end_flush(result);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_all_its_causes() {
+        let error = |message: &'static str| Error::new(ErrorKind::Io, message);
+        let chain = error("c").with_source(error("b").with_source(error("a")));
+        assert_eq!(error_chain(&chain), "input/output: b: input/output: a");
+        assert_eq!(error_chain(&error("alone")), "");
+    }
+}

@@ -377,3 +377,17 @@ fn jitter() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     f64::from(u16::try_from(RandomState::new().hash_one(0_u8) & 0xffff).unwrap_or(0)) / 65_535.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::jitter;
+
+    #[test]
+    fn a_jitter_is_between_zero_and_one_and_another_each_time() {
+        let found: Vec<f64> = (0..64).map(|_| jitter()).collect();
+        assert!(found.iter().all(|it| (0.0..=1.0).contains(it)), "{found:?}");
+        let between = found.iter().filter(|it| **it > 0.0 && **it < 1.0);
+        assert!(between.count() > 32, "{found:?}");
+        assert!(found.windows(2).any(|two| two[0] != two[1]), "{found:?}");
+    }
+}

@@ -283,6 +283,38 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_a_flush_took_along_before_it_was_told_opens_no_window() {
+        let (mut schedule, start) = schedule();
+        schedule.wrote(1, start);
+        assert_eq!(schedule.window_end(), Some(start + 1000 * MS));
+        schedule.flushing(start);
+        schedule.flushed(2, start);
+        assert!(!schedule.wrote(2, start));
+        assert_eq!(schedule.window_end(), None);
+        assert!(schedule.wrote(3, start), "nobody would wake the thread");
+    }
+
+    #[test]
+    fn the_thread_is_woken_for_who_is_not_served_by_what_it_does_already() {
+        let (mut schedule, start) = schedule();
+        schedule.wrote(1, start);
+        assert!(schedule.awaits(1));
+        schedule.flushing(start);
+        schedule.failed(start, 0.0);
+        assert_eq!(schedule.retry_at(), Some(start + 50 * MS));
+        assert!(schedule.awaits(1), "it would be tried later");
+        assert!(!schedule.awaits(1), "it is tried soon");
+        schedule.flushing(start);
+        schedule.flushed(1, start);
+        assert!(!schedule.awaits(1), "it is durable");
+        schedule.wrote(2, start);
+        assert!(schedule.awaits(2));
+        assert!(!schedule.awaits(2), "it was asked for");
+        schedule.flushing(start);
+        assert!(!schedule.awaits(2), "it is under way");
+    }
+
+    #[test]
     fn a_window_without_end_is_ended_by_a_waiter_only() {
         let start = Instant::now();
         let mut schedule = Schedule::new(Duration::MAX, 3);

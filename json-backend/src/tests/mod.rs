@@ -241,8 +241,10 @@ impl TempFile for ProbeTemp {
     }
 }
 
-/// `EIO`, `ENOSPC`: on every Unix.
+/// `EIO`, `EACCES`, `EEXIST`, `ENOSPC`: on every Unix.
 pub(crate) const EIO: i32 = 5;
+pub(crate) const EACCES: i32 = 13;
+pub(crate) const EEXIST: i32 = 17;
 pub(crate) const ENOSPC: i32 = 28;
 
 pub(crate) fn open(disk: &ProbeDisk, dir: &Path, options: Options) -> JsonStore {

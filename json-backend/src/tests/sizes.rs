@@ -1,6 +1,8 @@
-//! Files that are too large, and what an image keeps in memory.
+//! Files that are too large, and what an image and the quarantine keep in memory.
 
-use larder_core::{Collection, ErrorKind, Options, Repository, RepositoryExt};
+use std::time::Duration;
+
+use larder_core::{Backend, Collection, ErrorKind, Options, Repository, RepositoryExt};
 use serde_json::{Value, json};
 
 use super::{ProbeDisk, note, notes, on_disk, open};
@@ -61,4 +63,60 @@ fn loaded_and_new_texts_make_one_file_however_much_is_rewritten() {
     }
     notes.flush().wait().unwrap();
     assert_eq!(on_disk(dir.path()), expected);
+}
+
+#[test]
+fn new_records_come_last_in_a_bare_array_in_the_order_in_which_they_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("notes.json");
+    std::fs::write(&file, "[{\"id\":\"m\"},{\"id\":\"k\"},{\"id\":\"l\"}]").unwrap();
+    let store = open(&ProbeDisk::default(), dir.path(), Options::default());
+    let notes = store
+        .collection::<Value>(Collection::named("notes"))
+        .unwrap();
+    for id in ["z", "b", "a", "y"] {
+        notes.save(json!({"id": id})).unwrap().detach();
+    }
+    store.flush().wait().unwrap();
+    let order = ["m", "k", "l", "z", "b", "a", "y"];
+    assert_eq!(on_disk(dir.path()), order);
+    // Whoever was there keeps his place; who comes again is new.
+    notes
+        .save(json!({"id": "m", "new": true}))
+        .unwrap()
+        .detach();
+    notes.delete("b").unwrap().detach();
+    notes.save(json!({"id": "b"})).unwrap().wait().unwrap();
+    let order = ["m", "k", "l", "z", "a", "y", "b"];
+    assert_eq!(on_disk(dir.path()), order);
+}
+
+#[test]
+fn what_waits_to_be_put_in_quarantine_can_be_purged_as_long_as_the_store_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[{\"id\":\"a\"},{\"no\":\"id\"},{\"no\":\"id either\"}]";
+    std::fs::write(dir.path().join("notes.json"), text).unwrap();
+    let store = open(
+        &ProbeDisk::default(),
+        dir.path(),
+        Options {
+            debounce: Duration::from_hours(1),
+            ..Options::default()
+        },
+    );
+    let notes = store
+        .collection::<Value>(Collection::named("notes"))
+        .unwrap();
+    let entries = store.quarantine().unwrap();
+    assert_eq!(entries.len(), 2);
+    let keys = [entries[0].key().to_owned()];
+    assert_eq!(store.purge_quarantine(&keys).unwrap(), 1);
+    assert_eq!(store.purge_quarantine(&keys).unwrap(), 0);
+    notes.save(json!({"id": "b"})).unwrap().wait().unwrap();
+    let left = store.quarantine().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].key(), entries[1].key());
+    store.close().wait().unwrap();
+    let error = store.purge_quarantine(&[left[0].key().to_owned()]);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
 }

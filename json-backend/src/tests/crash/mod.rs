@@ -214,7 +214,9 @@ pub(super) struct Proof {
     name: &'static str,
     depth: Depth,
     pub(super) budget: Budget,
-    known: BTreeSet<(u64, usize)>,
+    /// Of which history, how the disk is, and how many writes must be there.
+    known: BTreeSet<(usize, u64, usize)>,
+    histories: usize,
     /// In how many of the images a commit was there to be finished.
     pub(super) unfinished: usize,
 }
@@ -227,8 +229,8 @@ impl Proof {
     pub(super) fn new(name: &'static str, depth: Depth) -> Self {
         let budget = if is_long() {
             Budget {
-                exhaustive: 16_384,
-                samples: 4_096,
+                exhaustive: 4_096,
+                samples: 1_024,
                 seed: 7,
             }
         } else {
@@ -243,8 +245,14 @@ impl Proof {
             depth,
             budget,
             known: BTreeSet::new(),
+            histories: 1,
             unfinished: 0,
         }
+    }
+
+    /// What comes is another history: a disk that was found after the one before may be wrong here.
+    fn next_history(&mut self) {
+        self.histories += 1;
     }
 
     /// Looks at every crash of a story, after each call of the disk from this one on.
@@ -259,7 +267,8 @@ impl Proof {
 
     /// Looks at one disk that a crash may leave.
     pub(super) fn image(&mut self, image: &Image, states: &[State], acked: usize, step: usize) {
-        if !self.known.insert((image.fingerprint(), acked)) {
+        let what = (self.histories, image.fingerprint(), acked);
+        if !self.known.insert(what) {
             return;
         }
         let is_unfinished = image.bytes(&at("larder.commit")).is_some();
@@ -298,10 +307,12 @@ impl Proof {
 
     /// Says how much was looked at.
     pub(super) fn end(self) {
+        let disks: BTreeSet<u64> = self.known.iter().map(|(_, disk, _)| *disk).collect();
         println!(
-            "{}: {} crash states checked, {} of them with a commit to be finished",
+            "{}: {} crash states checked, of {} different disks; {} with a commit to be finished",
             self.name,
             self.known.len(),
+            disks.len(),
             self.unfinished
         );
         assert!(!self.known.is_empty());

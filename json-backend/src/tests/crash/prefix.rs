@@ -3,7 +3,7 @@
 use larder_core::{BackendExt, RepositoryExt};
 
 use super::{Depth, NOTES, Proof, Story, ZEBRAS, all_or_nothing, is_long, repositories};
-use crate::sim::SimDisk;
+use crate::sim::{Budget, SimDisk};
 
 /// Some flushes of both collections and of one, some small and some of several blocks.
 pub(super) fn history(story: &mut Story) {
@@ -76,24 +76,47 @@ fn history_at_random(story: &mut Story, number: u64) {
     story.close();
 }
 
-#[test]
-fn after_any_crash_of_histories_at_random_too() {
-    let (histories, depth) = if is_long() {
-        (60, Depth::GoesOn)
-    } else {
-        (6, Depth::Found)
-    };
-    for number in 0..histories {
-        let mut proof = Proof::new("power loss, at random", depth);
-        let mut story = if number % 2 == 0 {
-            Story::begin(SimDisk::new())
-        } else {
-            Story::begin_linked()
+/// Of so many histories all crashes; of a long run every eighth is looked at from every side.
+fn at_random(name: &'static str, begin: fn() -> Story, numbers: std::ops::Range<u64>) {
+    let mut proof = Proof::new(name, Depth::Found);
+    if is_long() {
+        // More histories say more than more survivors of each.
+        proof.budget = Budget {
+            exhaustive: 256,
+            samples: 128,
+            seed: 7,
         };
+    }
+    for number in numbers {
+        proof.depth = if is_long() && number % 8 == 0 {
+            Depth::GoesOn
+        } else {
+            Depth::Found
+        };
+        proof.next_history();
+        let mut story = begin();
         history_at_random(&mut story, number);
         proof.every_crash(&story, 0);
-        proof.end();
     }
+    proof.end();
+}
+
+#[test]
+fn after_any_crash_of_histories_at_random_too() {
+    let count = if is_long() { 4_800 } else { 3 };
+    let begin = || Story::begin(SimDisk::new());
+    at_random("power loss, at random", begin, 0..count);
+}
+
+#[test]
+fn after_any_crash_of_histories_at_random_in_two_directories_too() {
+    let count = if is_long() { 3_600 } else { 3 };
+    let numbers = 1_000_000..1_000_000 + count;
+    at_random(
+        "power loss, at random, linked",
+        Story::begin_linked,
+        numbers,
+    );
 }
 
 #[test]
