@@ -41,10 +41,10 @@ pub(super) fn select<T: Data>(
         let state = state.read();
         let route = choose(&resolved, &state);
         let walk = walk(&resolved, &state, route, resolved.limit());
-        let rows = walk.slots.filter_map(|slot| state.row(slot));
         if walk.finished {
-            return Ok(rows.map(|row| Arc::clone(&row.record)).collect());
+            return Ok(state.records_at(walk.slots));
         }
+        let rows = walk.slots.filter_map(|slot| state.row(slot));
         let found = rows.map(|row| Found {
             id: Arc::clone(&row.id),
             record: Arc::clone(&row.record),
