@@ -26,6 +26,7 @@ fn histories<S: Setup>(name: &str, setup: impl Fn() -> S, ordinary: u32, long: u
     let can = |ability| setup.abilities().contains(&ability);
     assert_eq!(ran.reopens > 0, can(Ability::Keep), "{ran}");
     assert_eq!(ran.crashes > 0, can(Ability::Crash), "{ran}");
+    assert_eq!(ran.faults > 0, can(Ability::Fail), "{ran}");
 }
 
 #[test]
