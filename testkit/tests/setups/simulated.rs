@@ -99,7 +99,7 @@ impl Setup for Simulated {
         let fault = Fault {
             times,
             errno: DISK_FULL,
-            done: steps % 2 == 0,
+            done: steps.is_multiple_of(2),
         };
         disk.fail_from(steps + 1 + steps * 7 % 13, fault);
         true

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use larder_core::backend::{Committer, CommitterOptions, Journal, Medium, Progress};
 use larder_core::{Error, ErrorKind, Result, Write};
+use shuttle::rand::Rng as _;
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 
@@ -36,9 +37,10 @@ impl Medium for Disk {
     fn flush(&self) -> Result<u64> {
         assert!(!self.is_flushing.swap(true, SeqCst), "two flush at once");
         let journal = self.journal.get().expect("the journal is set");
+        // Who writes now is taken along, and nobody had counted with that.
+        take_time();
         let (_, last) = journal.take();
-        // A disk takes its time: whoever likes goes on meanwhile.
-        thread::yield_now();
+        take_time();
         self.is_flushing.store(false, SeqCst);
         assert!(!self.panics.load(SeqCst), "{SCRIPTED}");
         if self.failing.load(SeqCst) > 0 {
@@ -74,6 +76,13 @@ impl Disk {
         while self.durable() < sequence {
             guard = self.news.1.wait(guard).unwrap();
         }
+    }
+}
+
+/// Whoever likes goes on meanwhile, for a moment or until he waits.
+fn take_time() {
+    for _ in 0..shuttle::rand::thread_rng().gen_range(0..16) {
+        thread::yield_now();
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Once;
 
 use larder_core::sync::stop_time;
+use larder_figures::{Kind, Proof};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler, UrwRandomScheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
@@ -22,11 +23,18 @@ fn orders() -> usize {
 /// order about as likely as another; and with one thread kept back until the others can do no more, but for
 /// three changes.
 pub(crate) fn explore(name: &str, scene: impl Fn() + Clone + Send + Sync + 'static) {
-    let each = orders();
-    let orders = run(RandomScheduler::new(each), scene.clone())
-        + run(UrwRandomScheduler::new(each), scene.clone())
-        + run(PctScheduler::new(3, each), scene);
+    let proof = Proof::begin("orders of threads", name);
+    let orders = in_many_orders(scene);
     println!("{name}: {orders} orders of threads");
+    proof.done(&[(Kind::Orders, orders as u64)]);
+}
+
+/// As [`explore`], and counts them only.
+pub(crate) fn in_many_orders(scene: impl Fn() + Clone + Send + Sync + 'static) -> usize {
+    let each = orders();
+    run(RandomScheduler::new(each), scene.clone())
+        + run(UrwRandomScheduler::new(each), scene.clone())
+        + run(PctScheduler::new(3, each), scene)
 }
 
 fn run(scheduler: impl Scheduler + 'static, scene: impl Fn() + Send + Sync + 'static) -> usize {

@@ -27,7 +27,7 @@ use shuttle::rand::Rng as _;
 use shuttle::thread;
 
 use disk::{FOR_EVER, Stage, Way, Writer, stage, stage_with};
-use explore::explore;
+use explore::{explore, in_many_orders};
 
 /// The same scene on a disk that only the thread flushes, and on one that waiters flush.
 macro_rules! both {
@@ -103,6 +103,19 @@ fn a_flush_that_failed_is_made_again(short: bool) {
     let stage = stage(short, failing, 100);
     join(writers(&stage));
     assert_eq!(stage.disk.failed.load(SeqCst), failing);
+    stage.end();
+}
+
+// Whoever begins to wait between a failed flush and the next, for what the failed one had to make durable.
+both!(who_comes_between_two_flushes_is_served);
+fn who_comes_between_two_flushes_is_served(short: bool) {
+    let_time_pass();
+    let stage = stage(short, 1, 100);
+    let writes: Vec<_> = (0..4).map(|_| stage.writer().write().unwrap()).collect();
+    join(writes.into_iter().map(|write| {
+        let writer = stage.writer();
+        thread::spawn(move || writer.wait(write, Way::Blocked).unwrap())
+    }));
     stage.end();
 }
 
@@ -384,7 +397,7 @@ fn a_transaction_keeps_nobody_from_the_disk(short: bool) {
 #[test]
 fn the_scheduler_finds_a_wake_up_that_is_lost() {
     let found = std::panic::catch_unwind(|| {
-        explore("a lost wake-up", || {
+        in_many_orders(|| {
             let it = Arc::new((shuttle::sync::Mutex::new(()), shuttle::sync::Condvar::new()));
             let other = Arc::clone(&it);
             let wakes = thread::spawn(move || other.1.notify_one());
