@@ -17,6 +17,7 @@
 )]
 
 use larder::{Document, Query, RepositoryExt, Store};
+use larder_figures::{Kind, Proof};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -61,7 +62,8 @@ fn cases(ordinary: u32) -> ProptestConfig {
 }
 
 /// The same history on every backend, as this form of the record.
-fn everywhere<T: Handled>(history: &[Move]) {
+fn everywhere<T: Handled>(form: &str, history: &[Move]) {
+    let proof = Proof::begin("model of one collection", form);
     let (_, refusals) = Runner::<T>::open("memory:").run(history);
     let dir = tempfile::tempdir().unwrap();
     let (reference, on_disk) = Runner::<T>::open(&json(dir.path())).run(history);
@@ -79,6 +81,7 @@ fn everywhere<T: Handled>(history: &[Move]) {
     reread::<Rec>(&sqlite, &reference);
     reread::<Value>(&sqlite, &reference);
     reread::<Document>(&sqlite, &reference);
+    proof.done(&[(Kind::Histories, 1)]);
 }
 
 fn json(dir: &std::path::Path) -> String {
@@ -109,7 +112,7 @@ proptest! {
 
     #[test]
     fn typed_collections_answer_as_the_reference(history in history()) {
-        everywhere::<Rec>(&history);
+        everywhere::<Rec>("types", &history);
     }
 }
 
@@ -118,12 +121,12 @@ proptest! {
 
     #[test]
     fn collections_of_values_answer_as_the_reference(history in history()) {
-        everywhere::<Value>(&history);
+        everywhere::<Value>("values", &history);
     }
 
     #[test]
     fn collections_of_documents_answer_as_the_reference(history in history()) {
-        everywhere::<Document>(&history);
+        everywhere::<Document>("documents", &history);
     }
 }
 

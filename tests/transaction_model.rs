@@ -18,6 +18,7 @@
     reason = "a refusal carries the record, and nothing here is hot"
 )]
 
+use larder_figures::{Kind, Proof};
 use proptest::prelude::*;
 
 use crate::moves::{Move, history};
@@ -51,12 +52,14 @@ fn cases(ordinary: u32) -> ProptestConfig {
 
 /// The same history on every backend, and refused for the same reasons.
 fn everywhere(history: &[Move]) {
+    let proof = Proof::begin("model of transactions", "every backend");
     let refusals = Runner::open("memory:").run(history);
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().display();
     for place in [format!("json:{dir}"), format!("sqlite:{dir}/data.db")] {
         assert_eq!(Runner::open(&place).run(history), refusals, "{place}");
     }
+    proof.done(&[(Kind::Histories, 1)]);
 }
 
 proptest! {

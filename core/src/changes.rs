@@ -8,12 +8,11 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use event_listener::Listener as _;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::feed::{ChangeKind, Feed, Next, Queue, StoreChange};
 use crate::journal::Journal;
 use crate::record::Data;
+use crate::sync::{Listener as _, now};
 
 /// How many changes a feed holds for a reader that does not keep up, unless it asks for another
 /// number.
@@ -130,7 +129,7 @@ impl Reader {
             }
             match deadline {
                 None => listener.wait(),
-                Some(deadline) if Instant::now() >= deadline => {
+                Some(deadline) if now() >= deadline => {
                     return Err(Error::new(
                         ErrorKind::Timeout,
                         "nothing was changed in the time that was given",
@@ -172,8 +171,7 @@ macro_rules! reading {
         /// [`ErrorKind::Timeout`] when the time is over; nothing is lost by that.
         pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<ChangeEvent<$change>>> {
             // A timeout beyond the clock's range is "for ever".
-            self.reader
-                .wait_until(Instant::now().checked_add(timeout), $make)
+            self.reader.wait_until(now().checked_add(timeout), $make)
         }
 
         /// The next event, if there is one now.

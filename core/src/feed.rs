@@ -9,14 +9,12 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-
-use event_listener::Event;
-use parking_lot::Mutex;
 
 use crate::op::Outcome;
 use crate::record::Data;
+use crate::sync::{AtomicUsize, Event, EventListener, Mutex};
 
 /// A record, whatever its type.
 type AnyRecord = Arc<dyn Any + Send + Sync>;
@@ -225,7 +223,7 @@ impl Queue {
         }
     }
 
-    pub(crate) fn listen(&self) -> event_listener::EventListener {
+    pub(crate) fn listen(&self) -> EventListener {
         self.news.listen()
     }
 

@@ -5,9 +5,10 @@
 //! for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{AtomicUsize, thread_local};
 
 thread_local! {
     /// Its address tells this thread from all others that live.

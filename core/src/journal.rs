@@ -10,14 +10,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
 
 use crate::committer::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::feed::{Feed, StoreChange, Told};
 use crate::holder::{Held, Holder};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::write::Write;
 
 /// One change of one record, as a medium needs it.

@@ -65,6 +65,12 @@ mod span;
 mod stamp;
 mod stats;
 mod store;
+#[cfg(not(larder_orders))]
+mod sync;
+/// Only the package in `core/orders` sets this.
+#[cfg(larder_orders)]
+#[path = "../orders/sync.rs"]
+pub mod sync;
 mod table;
 mod text;
 mod time_field;

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use event_listener::{EventListener, Listener};
-
 use crate::committer::Progress;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{EventListener, Listener as _, now};
 
 /// A write that every reader sees already, and that will be durable.
 ///
@@ -222,7 +221,7 @@ impl<R> Write<R> {
     /// is visible and still pending.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<R> {
         // A timeout beyond the clock's range is "for ever".
-        self.wait_until(Instant::now().checked_add(timeout))
+        self.wait_until(now().checked_add(timeout))
     }
 
     /// Gives the result now and leaves the write to the debounce window: visible at once, durable

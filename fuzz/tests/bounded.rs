@@ -12,6 +12,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use larder_figures::{Kind, Proof};
+
 fn is_long() -> bool {
     std::env::var("LARDER_PROOF").is_ok_and(|value| value == "long")
 }
@@ -85,8 +87,9 @@ fn mutate(random: &mut fastrand::Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs a target on its seeds and on so many mutations of them.
-fn run(name: &str, target: fn(&[u8]), ordinary: u64) {
+/// Runs a target on its seeds and on so many mutations of them, for the figures of this suite.
+fn run(suite: &str, name: &str, target: fn(&[u8]), ordinary: u64) {
+    let proof = Proof::begin(suite, name);
     let seeds = seeds(name);
     for seed in &seeds {
         attempt(name, target, seed);
@@ -104,6 +107,7 @@ fn run(name: &str, target: fn(&[u8]), ordinary: u64) {
         "{name}: {} seeds and {times} mutations of them",
         seeds.len()
     );
+    proof.done(&[(Kind::Executions, seeds.len() as u64 + times)]);
 }
 
 /// Says which bytes it was, in a form that can be made a seed.
@@ -116,15 +120,25 @@ fn attempt(name: &str, target: fn(&[u8]), bytes: &[u8]) {
 
 #[test]
 fn arbitrary_bytes_as_a_store_file_lose_nothing() {
-    run("store_file", larder_fuzz::store_file, 2_000);
+    run(
+        "arbitrary bytes as files",
+        "store_file",
+        larder_fuzz::store_file,
+        2_000,
+    );
 }
 
 #[test]
 fn arbitrary_bytes_as_a_configuration_are_understood_or_refused() {
-    run("config", larder_fuzz::config, 20_000);
+    run(
+        "arbitrary configurations",
+        "config",
+        larder_fuzz::config,
+        20_000,
+    );
 }
 
 #[test]
 fn arbitrary_histories_keep_what_was_acknowledged() {
-    run("history", larder_fuzz::history, 500);
+    run("arbitrary histories", "history", larder_fuzz::history, 500);
 }

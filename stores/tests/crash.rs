@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use larder::sim::{Budget, Image, SimDisk};
 use larder::{Options as StoreOptions, Query, RepositoryExt as _, Store};
+use larder_figures::{Kind, Proof};
 use larder_stores::gate::{Decider, Decision, GateKind, GateOptions, Gates, NewGate};
 use larder_stores::monitor_run::{MonitorRuns, RunOptions, RunsOnStart};
 use larder_stores::session::{NewSession, Provider, Sessions, Step};
@@ -109,7 +110,7 @@ fn budget() -> Budget {
 
 /// What the store has after a loss of power, looked at twice; and after another one at any moment
 /// while it was opened.
-fn found(image: &Image, again: bool) -> Vec<String> {
+fn found(image: &Image, again: bool, cuts: &mut u64) -> Vec<String> {
     let disk = image.boot_remembering();
     let all = All::open(&disk);
     let seen = all.seen();
@@ -129,7 +130,8 @@ fn found(image: &Image, again: bool) -> Vec<String> {
                 seed: 3,
             };
             for image in disk.at(step).unwrap().images(&budget) {
-                assert_eq!(found(&image, false), seen, "a second loss of power");
+                *cuts += 1;
+                assert_eq!(found(&image, false, cuts), seen, "a second loss of power");
             }
         }
     }
@@ -138,6 +140,7 @@ fn found(image: &Image, again: bool) -> Vec<String> {
 
 /// Proves that an act is done or not, and that it is done once it was acknowledged.
 fn done_or_not(name: &str, before: fn(&All), act: fn(&All)) {
+    let proof = Proof::begin("acts over several stores", name);
     let disk = SimDisk::new();
     let all = All::open(&disk);
     before(&all);
@@ -146,13 +149,13 @@ fn done_or_not(name: &str, before: fn(&All), act: fn(&All)) {
     act(&all);
     let (until, new) = (disk.steps(), all.seen());
     assert_ne!(old, new, "{name}: nothing was done");
-    let (mut known, mut kept) = (BTreeSet::new(), [0, 0]);
+    let (mut known, mut kept, mut cuts) = (BTreeSet::new(), [0, 0], 0);
     for step in from..=until {
         for image in disk.at(step).unwrap().images(&budget()) {
             if !known.insert((image.fingerprint(), step == until)) {
                 continue;
             }
-            let seen = found(&image, true);
+            let seen = found(&image, true, &mut cuts);
             assert!(
                 seen == new || (seen == old && step < until),
                 "{name}: after call {step} of {from}..{until}\nfound {seen:#?}\nold {old:#?}\nnew {new:#?}"
@@ -165,6 +168,8 @@ fn done_or_not(name: &str, before: fn(&All), act: fn(&All)) {
         known.len()
     );
     assert!(kept.iter().all(|kept| *kept > 0), "{name}: {kept:?}");
+    let states = known.len() as u64 + cuts;
+    proof.done(&[(Kind::CrashStates, states), (Kind::SecondCuts, cuts)]);
 }
 
 #[test]

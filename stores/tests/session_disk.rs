@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use larder::sim::{Budget, SimDisk};
 use larder::{Options as StoreOptions, Query, RepositoryExt as _, Store};
+use larder_figures::{Kind, Proof};
 use larder_stores::session::{Mode, NewSession, Provider, Sessions};
 use larder_stores::{Error, Options, SetClock};
 use larder_testkit::model::{self, End, Machine, Place};
@@ -256,7 +257,12 @@ impl Machine<Store> for Expected {
 fn a_loss_of_power_after_any_verb_leaves_what_was_acknowledged() {
     let is_long = std::env::var("LARDER_PROOF").is_ok_and(|it| it == "long");
     let cases = if is_long { 4_000 } else { 40 };
+    let proof = Proof::begin("model of sessions", "losing power");
     let ran = model::drive::<_, Expected>(Power::default, cases);
     let _ = writeln!(std::io::stderr(), "sessions, losing power: {ran}");
     assert!(ran.crashes > 0 && ran.reopens > 0, "{ran}");
+    proof.done(&[
+        (Kind::Histories, ran.histories),
+        (Kind::CrashStates, ran.crashes),
+    ]);
 }

@@ -111,6 +111,15 @@ pub trait Setup: Sized {
         let _ = failing;
         lacks(Ability::Fail);
     }
+
+    /// The next so many flushes fail at most, and those after them work; `false`, with nothing done, if the
+    /// setup can only do what [`fail`](Self::fail) does. `fail(false)` ends this, too.
+    ///
+    /// Where it is a call of a disk that fails, better another one each time than always the first.
+    fn fail_times(&self, times: u32) -> bool {
+        let _ = times;
+        false
+    }
 }
 
 #[track_caller]

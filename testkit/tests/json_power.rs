@@ -5,9 +5,19 @@
 //! backend's own tests (`json-backend/src/tests/crash/`) do so between two calls of the disk, and look at
 //! every survivor.
 
+#[path = "setups/counted.rs"]
+mod counted;
 #[path = "setups/simulated.rs"]
 mod setup;
 
+use counted::Counted;
 use setup::Simulated;
 
-larder_testkit::conformance!(json_power, Simulated::new());
+const SUITE: &str = "conformance of JSON, losing power";
+
+larder_testkit::conformance!(json_power, Counted::new(SUITE, Simulated::new()));
+
+#[test]
+fn what_does_not_apply_is_counted() {
+    counted::list(SUITE, &Simulated::new());
+}

@@ -12,12 +12,14 @@ mod sqlite;
 
 use std::io::Write as _;
 
+use larder_figures::{Kind, Proof};
 use larder_testkit::{Ability, Memory, Setup, model};
 
 /// Ordinarily, and where more is asked for.
 fn histories<S: Setup>(name: &str, setup: impl Fn() -> S, ordinary: u32, long: u32) {
     let is_long = std::env::var("LARDER_PROOF").is_ok_and(|proof| proof == "long");
     let cases = if is_long { long } else { ordinary };
+    let proof = Proof::begin(&format!("model of {name}"), "histories");
     let ran = model::histories(&setup, cases);
     let _ = writeln!(std::io::stderr(), "model of {name}: {ran}");
     assert_eq!(ran.histories, u64::from(cases));
@@ -26,6 +28,12 @@ fn histories<S: Setup>(name: &str, setup: impl Fn() -> S, ordinary: u32, long: u
     let can = |ability| setup.abilities().contains(&ability);
     assert_eq!(ran.reopens > 0, can(Ability::Keep), "{ran}");
     assert_eq!(ran.crashes > 0, can(Ability::Crash), "{ran}");
+    assert_eq!(ran.faults > 0, can(Ability::Fail), "{ran}");
+    proof.done(&[
+        (Kind::Histories, ran.histories),
+        (Kind::CrashStates, ran.crashes),
+        (Kind::Faults, ran.faults),
+    ]);
 }
 
 #[test]

@@ -19,10 +19,10 @@ mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{now, thread};
 use schedule::Step;
 use state::{End, not_durable};
 
@@ -78,7 +78,7 @@ impl Default for CommitterOptions {
 #[derive(Debug)]
 pub struct Committer {
     progress: Arc<Progress>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
     drop_timeout: Duration,
 }
 
@@ -97,7 +97,7 @@ impl Committer {
         let medium = make(Arc::clone(&progress));
         progress.let_waiters_lead(&medium);
         let shared = Arc::clone(&progress);
-        let thread = std::thread::Builder::new()
+        let running = thread::Builder::new()
             .name("larder-committer".to_owned())
             .spawn(move || run(&shared, &*medium))
             .map_err(|error| {
@@ -109,7 +109,7 @@ impl Committer {
             })?;
         Ok(Self {
             progress,
-            thread: Some(thread),
+            thread: Some(running),
             drop_timeout: options.drop_timeout,
         })
     }
@@ -123,15 +123,15 @@ impl Committer {
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        let Some(thread) = self.thread.take() else {
+        let Some(running) = self.thread.take() else {
             return;
         };
         // No deadline if it is beyond the clock's range.
-        let deadline = Instant::now().checked_add(self.drop_timeout);
+        let deadline = now().checked_add(self.drop_timeout);
         let closing = self.progress.request_close(deadline);
         // The last handle may be dropped on the committer's own thread, by something that a flush
         // ran; then there is nothing to wait for, the thread ends by itself.
-        if thread.thread().id() == std::thread::current().id() {
+        if running.thread().id() == thread::current().id() {
             return;
         }
         // The closing resolves in every case: flushed, given up at the deadline, or poisoned. Only
@@ -163,7 +163,7 @@ impl Drop for Committer {
             }
         }
         // A panic was caught inside the thread; there is nothing left to learn here.
-        drop(thread.join());
+        drop(running.join());
     }
 }
 
@@ -206,7 +206,7 @@ fn turn(progress: &Progress, medium: &dyn Medium) -> Option<()> {
             progress.sleep(&mut state, None);
             continue;
         }
-        match state.schedule.next(Instant::now()) {
+        match state.schedule.next(now()) {
             Step::Idle => progress.sleep(&mut state, None),
             Step::Until(time) => progress.sleep(&mut state, Some(time)),
             Step::Finish => return None,

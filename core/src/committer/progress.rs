@@ -4,12 +4,9 @@
 //! assignments only; nobody is woken and nothing is logged under it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
-
-use event_listener::{Event, EventListener, Listener as _};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::state::{End, Sleep, State, poisoned};
 use super::{CommitterOptions, Medium, error_chain};
@@ -17,6 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::feed::Feed;
 use crate::health::{Health, HealthState};
 use crate::holder::Holder;
+use crate::sync::{
+    AtomicBool, Condvar, Event, EventListener, Listener as _, Mutex, MutexGuard, jitter, now,
+    thread,
+};
 
 /// What writers, waiters and the thread share.
 pub struct Progress {
@@ -105,7 +106,7 @@ impl Progress {
     /// Everything up to `sequence` is visible now.
     pub(crate) fn wrote(&self, sequence: u64) {
         let mut state = self.state.lock();
-        if !state.schedule.wrote(sequence, Instant::now()) {
+        if !state.schedule.wrote(sequence, now()) {
             return;
         }
         // A thread that looks in time by itself is left alone: a store whose writers flush
@@ -180,7 +181,7 @@ impl Progress {
 
     fn flush_here(&self, medium: &dyn Medium) {
         // Whoever is about to commit comes along.
-        std::thread::yield_now();
+        thread::yield_now();
         self.state.lock().begin_flush();
         if let Ok(result) = catch_unwind(AssertUnwindSafe(|| medium.flush())) {
             self.end_flush(result);
@@ -194,7 +195,7 @@ impl Progress {
 
     /// What came of the flush that was begun; wakes everybody whom it concerns.
     pub(super) fn end_flush(&self, result: Result<u64>) {
-        let now = Instant::now();
+        let now = now();
         let (durable, failure) = match result {
             Ok(durable) => (Some(durable), None),
             Err(error) => (None, Some(error)),
@@ -329,7 +330,7 @@ impl Progress {
                 retry_in: state
                     .schedule
                     .retry_at()
-                    .map(|at| at.saturating_duration_since(Instant::now()))
+                    .map(|at| at.saturating_duration_since(now()))
                     .unwrap_or_default(),
             },
             (End::Open, None) => HealthState::Healthy,
@@ -369,25 +370,5 @@ fn of_flush<W>([even, odd]: &[W; 2], flush: usize) -> [&W; 2] {
         [even, odd]
     } else {
         [odd, even]
-    }
-}
-
-/// A number between 0 and 1 that differs between stores; not worth a generator.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    f64::from(u16::try_from(RandomState::new().hash_one(0_u8) & 0xffff).unwrap_or(0)) / 65_535.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::jitter;
-
-    #[test]
-    fn a_jitter_is_between_zero_and_one_and_another_each_time() {
-        let found: Vec<f64> = (0..64).map(|_| jitter()).collect();
-        assert!(found.iter().all(|it| (0.0..=1.0).contains(it)), "{found:?}");
-        let between = found.iter().filter(|it| **it > 0.0 && **it < 1.0);
-        assert!(between.count() > 32, "{found:?}");
-        assert!(found.windows(2).any(|two| two[0] != two[1]), "{found:?}");
     }
 }

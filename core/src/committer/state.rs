@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::CommitterOptions;
 use super::schedule::{Schedule, Step};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::now;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -87,14 +88,14 @@ impl State {
         self.end == End::Open
             && !self.flushing
             && !self.schedule.is_closing()
-            && matches!(self.schedule.next(Instant::now()), Step::Flush)
+            && matches!(self.schedule.next(now()), Step::Flush)
     }
 
     pub(super) fn begin_flush(&mut self) {
         self.flushing = true;
         self.flush = self.flush.wrapping_add(1);
         self.covered = self.schedule.applied();
-        self.schedule.flushing(Instant::now());
+        self.schedule.flushing(now());
     }
 }
 

@@ -3,12 +3,11 @@
 //! Owns [`HealthWatch`]. The health itself is worked out in `mod.rs`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use event_listener::Listener;
+use std::time::Duration;
 
 use super::Progress;
 use crate::health::Health;
+use crate::sync::{Listener as _, now};
 
 /// Tells when a store begins to fail, fails again, recovers, closes or is poisoned.
 ///
@@ -54,7 +53,7 @@ impl HealthWatch {
     /// Waits for the next change on this thread; `None` when the time is over.
     pub fn wait(&mut self, timeout: Duration) -> Option<Health> {
         // A timeout beyond the clock's range is "for ever".
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = now().checked_add(timeout);
         loop {
             let listener = self.progress.health.listen();
             if let Some(health) = self.poll() {

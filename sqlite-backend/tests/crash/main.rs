@@ -31,7 +31,22 @@ mod tests;
 use std::path::Path;
 use std::process::ExitCode;
 
+use larder_figures::{Kind, Proof};
+
 use recording::{DIR, PLAN, Recorder};
+
+/// What one of the tests has looked at.
+fn figures(test: &str, counts: proof::Counts) -> Vec<(Kind, u64)> {
+    let states = counts.states as u64;
+    let mut figures = vec![
+        (Kind::CrashStates, states),
+        (Kind::Faults, counts.failed as u64),
+    ];
+    if test == tests::SECOND_CUT {
+        figures.push((Kind::SecondCuts, states));
+    }
+    figures
+}
 
 fn main() -> ExitCode {
     if let (Ok(plan), Some(dir)) = (std::env::var(PLAN), std::env::var_os(DIR)) {
@@ -74,13 +89,17 @@ fn main() -> ExitCode {
     let mut failed = 0;
     let mut all = proof::Counts::default();
     for (name, test) in tests {
+        let proof = Proof::begin("SQLite under a loss of power", name);
         let result = std::panic::catch_unwind(|| test(&recorder));
         println!(
             "test {name} ... {}",
             if result.is_ok() { "ok" } else { "FAILED" }
         );
         match result {
-            Ok(counts) => all += counts,
+            Ok(counts) => {
+                proof.done(&figures(name, counts));
+                all += counts;
+            }
             Err(_) => failed += 1,
         }
     }

@@ -19,6 +19,9 @@ use super::story::Story;
 
 pub(crate) type Test = fn(&Recorder) -> Counts;
 
+/// The one of which every state is left by a second loss of power.
+pub(crate) const SECOND_CUT: &str = "also_in_a_crash_while_a_crash_is_recovered_from";
+
 pub(crate) const ALL: [(&str, Test); 8] = [
     (
         "after_any_crash_a_prefix_is_found_with_all_that_was_acknowledged",
@@ -31,10 +34,7 @@ pub(crate) const ALL: [(&str, Test); 8] = [
     ("also_when_threads_share_a_sync", threads),
     ("also_in_a_process_after_one_that_was_killed", processes),
     ("also_with_a_rollback_journal", journal),
-    (
-        "also_in_a_crash_while_a_crash_is_recovered_from",
-        second_cut,
-    ),
+    (SECOND_CUT, second_cut),
     (
         "what_is_under_a_failed_call_does_not_count_until_it_is_written_anew",
         faults,

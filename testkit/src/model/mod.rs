@@ -9,6 +9,11 @@
 //! counts, a look-up by every index and what it told its listeners are those of the model; after a crash it
 //! has the state after some of its writes, and all that were acknowledged.
 //!
+//! Flushes are made to fail, too, a few times or until they are [repaired](Step::Repair). Meanwhile reads and
+//! writes go on as before, nothing is acknowledged and no closing succeeds, the health tells of it, and what
+//! a crash leaves is the state after some of the writes since the last that was acknowledged. Afterwards
+//! everything is there that was not. What a setup cannot do is left out and [counted](Ran::left_out).
+//!
 //! ```
 //! use larder_testkit::{Memory, model};
 //!
@@ -132,6 +137,7 @@
 //! [`Machine::flushed`], and finds the one that is left when it was [`reopened`](Machine::reopened).
 
 mod ask;
+mod failing;
 mod machine;
 mod reference;
 mod runner;
@@ -148,9 +154,9 @@ use crate::setup::Setup;
 
 pub use machine::{End, Machine, Mixed, Place, drive, mixed, run_mixed};
 pub use runner::run;
-pub use steps::{Act, Change, Step, Together, steps};
+pub use steps::{Act, Change, Failing, Step, Together, steps};
 
-/// What was run. It counts what was done, not what a setup had to leave out.
+/// What was run. What a setup had to leave out is in no number but the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ran {
@@ -162,6 +168,12 @@ pub struct Ran {
     pub reopens: u64,
     /// How often the machine stopped.
     pub crashes: u64,
+    /// How often flushes were made to fail.
+    pub faults: u64,
+    /// How often a wait or a closing was told that it had failed.
+    pub told: u64,
+    /// Steps that were not done, because the setup can do nothing of the kind.
+    pub left_out: u64,
 }
 
 impl AddAssign for Ran {
@@ -170,6 +182,9 @@ impl AddAssign for Ran {
         self.steps += other.steps;
         self.reopens += other.reopens;
         self.crashes += other.crashes;
+        self.faults += other.faults;
+        self.told += other.told;
+        self.left_out += other.left_out;
     }
 }
 
@@ -180,10 +195,14 @@ impl fmt::Display for Ran {
             steps,
             reopens,
             crashes,
+            faults,
+            told,
+            left_out,
         } = self;
         write!(
             f,
-            "{histories} histories, {steps} steps, {reopens} reopens, {crashes} crashes"
+            "{histories} histories, {steps} steps, {reopens} reopens, {crashes} crashes, {faults} faults \
+             ({told} waits were told of one), {left_out} steps left out"
         )
     }
 }

@@ -5,22 +5,23 @@
 use std::sync::Arc;
 
 use larder_core::{
-    Backend, BackendExt, ChangeEvent, Error, Query, Repository, RepositoryExt, StoreChange,
-    StoreChanges, Transaction, Write,
+    Backend, BackendExt, ChangeEvent, Error, Options, Query, Repository, RepositoryExt,
+    StoreChange, StoreChanges, Transaction, Write,
 };
 
 use super::Ran;
 use super::ask::{ask, ask_in, refusal};
+use super::failing::{ATTEMPTS, Flushes};
 use super::reference::{Answer, Changed, Kept, REFUSED, Shelf};
 use super::steps::{Act, Step, Together};
 use crate::agreement::agree;
-use crate::pantry::Pantry;
+use crate::pantry::{Pantry, patient};
 use crate::records::{Jar, Recipe};
 use crate::setup::{Ability, Setup};
 
 /// Both collections, as they should be.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Shelves {
+pub(super) struct Shelves {
     jars: Shelf<Jar>,
     recipes: Shelf<Recipe>,
 }
@@ -31,7 +32,7 @@ struct Shelves {
     reason = "a few at a time, and nothing here is hot"
 )]
 #[derive(Debug, PartialEq)]
-enum Told {
+pub(super) enum Told {
     Jar(Changed<Jar>),
     Recipe(Changed<Recipe>),
 }
@@ -51,42 +52,57 @@ impl Told {
     }
 }
 
-struct Runner<'s, S: Setup> {
+pub(super) struct Runner<'s, S: Setup> {
     it: Option<Pantry<'s, S>>,
     told: StoreChanges,
     /// What is visible.
-    now: Shelves,
+    pub(super) now: Shelves,
     /// What a crash may leave: the state that is durable for certain, and those after it.
-    states: Vec<Shelves>,
-    ran: Ran,
+    pub(super) states: Vec<Shelves>,
+    /// Whether a write was made since.
+    pub(super) is_pending: bool,
+    pub(super) flushes: Flushes,
+    /// Whether a flush has failed since, so that the store tries again by itself.
+    pub(super) is_tried_again: bool,
+    pub(super) ran: Ran,
+}
+
+/// Flushes when it is asked to, and says soon when it cannot.
+fn options() -> Options {
+    Options {
+        flush_attempts: ATTEMPTS,
+        ..patient()
+    }
 }
 
 /// Runs a history, and gives what was done. A reopen is left out where the setup does not say that the store
-/// keeps something ([`Ability::Keep`]), and a crash where it cannot crash.
+/// keeps something ([`Ability::Keep`]), a crash where it cannot crash, and a failure where it cannot fail.
 ///
 /// # Panics
 ///
 /// At the first difference from the model; the message begins with the step.
 pub fn run<S: Setup>(setup: &S, steps: &[Step]) -> Ran {
-    let it = Pantry::open(setup);
+    let it = Pantry::open_with(setup, options());
     let mut runner = Runner {
         told: it.store.changes().expect("the changes of a store"),
         it: Some(it),
         now: Shelves::default(),
         states: vec![Shelves::default()],
+        is_pending: false,
+        flushes: Flushes::Work,
+        is_tried_again: false,
         ran: Ran::default(),
     };
     for (number, step) in steps.iter().enumerate() {
         runner.step(step, &format!("step {number}, {step:?}"));
     }
-    agree(&*runner.it().jars);
-    runner.close();
+    runner.end("the end");
     runner.ran.histories = 1;
     runner.ran
 }
 
 impl<'s, S: Setup> Runner<'s, S> {
-    fn it(&self) -> &Pantry<'s, S> {
+    pub(super) fn it(&self) -> &Pantry<'s, S> {
         self.it.as_ref().expect("a store is open")
     }
 
@@ -101,13 +117,15 @@ impl<'s, S: Setup> Runner<'s, S> {
             Step::Jars(act, awaited) => {
                 let done = ask(&*self.it().jars, act, &self.now.jars);
                 let (answer, changes) = self.now.jars.act(act);
-                self.end(done, &answer, *awaited, what);
+                self.is_pending |= !changes.is_empty();
+                self.answered(done, &answer, *awaited, what);
                 changes.into_iter().map(Told::Jar).collect()
             }
             Step::Recipes(act, awaited) => {
                 let done = ask(&*self.it().recipes, act, &self.now.recipes);
                 let (answer, changes) = self.now.recipes.act(act);
-                self.end(done, &answer, *awaited, what);
+                self.is_pending |= !changes.is_empty();
+                self.answered(done, &answer, *awaited, what);
                 changes.into_iter().map(Told::Recipe).collect()
             }
             Step::Transaction {
@@ -117,13 +135,19 @@ impl<'s, S: Setup> Runner<'s, S> {
             } => self.transaction(acts, *fails, *awaited, what),
             Step::Flush => {
                 let flushed = self.it().store.flush().wait();
-                flushed.unwrap_or_else(|error| panic!("{what}: {error}"));
-                self.states = vec![self.now.clone()];
+                self.waited(flushed, what);
                 Vec::new()
             }
+            Step::Fail(failing) if self.fail(*failing, what) => Vec::new(),
+            Step::Repair if self.repair() => Vec::new(),
             Step::Reopen if keeps => return self.reopen(what),
             Step::Crash if crashes => return self.crash(what),
-            Step::Reopen | Step::Crash => return,
+            Step::Fail(_) | Step::Reopen | Step::Crash => {
+                self.ran.left_out += 1;
+                return;
+            }
+            // It works.
+            Step::Repair => return,
         };
         self.ran.steps += 1;
         let numbers = u64::from(!changes.is_empty());
@@ -135,7 +159,7 @@ impl<'s, S: Setup> Runner<'s, S> {
     }
 
     /// Compares the answer, and waits, if so.
-    fn end<T: Kept>(
+    fn answered<T: Kept>(
         &mut self,
         done: Result<Write<Answer<T>>, Error>,
         expected: &Answer<T>,
@@ -157,11 +181,9 @@ impl<'s, S: Setup> Runner<'s, S> {
 
     fn written<R>(&mut self, write: Write<R>, awaited: bool, what: &str) {
         if awaited && write.sequence().is_some() {
-            if let Err(error) = write.wait() {
-                panic!("{what}: {error}");
-            }
             // What was written before it is durable with it.
-            self.states = vec![self.now.clone()];
+            let waited = write.wait().map(|_| ());
+            self.waited(waited, what);
         } else {
             write.detach();
             self.states.push(self.now.clone());
@@ -199,6 +221,7 @@ impl<'s, S: Setup> Runner<'s, S> {
             Ok(_) if fails => panic!("{what}: it was made and had to be refused"),
             Ok(write) => {
                 self.now = next;
+                self.is_pending |= !changes.is_empty();
                 self.written(write, awaited, what);
                 changes
             }
@@ -210,7 +233,7 @@ impl<'s, S: Setup> Runner<'s, S> {
     }
 
     /// What was told since the last time. The changes of one step come as one batch.
-    fn told(&mut self, what: &str) -> Vec<Told> {
+    pub(super) fn told(&mut self, what: &str) -> Vec<Told> {
         let mut all = Vec::new();
         while let Some(event) = self.told.try_next() {
             let ChangeEvent::Changed(batch) = event else {
@@ -230,7 +253,7 @@ impl<'s, S: Setup> Runner<'s, S> {
         all
     }
 
-    fn check(&self, what: &str) {
+    pub(super) fn check(&self, what: &str) {
         same(&*self.it().jars, &self.now.jars, what);
         same(&*self.it().recipes, &self.now.recipes, what);
         let jars = &*self.it().jars;
@@ -276,16 +299,42 @@ impl<'s, S: Setup> Runner<'s, S> {
 
     fn reopen(&mut self, what: &str) {
         let setup = self.it().setup;
-        self.close();
-        self.opened(Pantry::open(setup), what);
+        if self.close_while_failing(what) {
+            self.it = None;
+        } else {
+            self.close();
+        }
+        self.opened(Pantry::open_with(setup, options()), what);
         self.ran.reopens += 1;
         self.states = vec![self.now.clone()];
         self.check(what);
     }
 
+    /// Closes the store, and looks whether what had failed has come: a crash may never have asked.
+    fn end(&mut self, what: &str) {
+        if self.flushes != Flushes::Work {
+            self.repair();
+        }
+        agree(&*self.it().jars);
+        let setup = self.it().setup;
+        self.close();
+        if self.ran.faults > 0 && setup.abilities().contains(&Ability::Keep) {
+            self.opened(Pantry::open_with(setup, options()), what);
+            self.check(what);
+            self.close();
+        }
+    }
+
     fn crash(&mut self, what: &str) {
-        let it = self.it.take().expect("a store is open");
-        self.opened(it.crash(), what);
+        let left = self.it.take().expect("a store is open");
+        let setup = left.setup;
+        setup.crash();
+        if std::mem::replace(&mut self.flushes, Flushes::Work) != Flushes::Work {
+            setup.fail(false);
+        }
+        self.opened(Pantry::open_with(setup, options()), what);
+        // Only now: what it flushes when it goes must reach nobody.
+        drop(left);
         self.ran.crashes += 1;
         let left = |state: &Shelves| {
             records(&*self.it().jars) == values(&state.jars)
@@ -312,6 +361,8 @@ impl<'s, S: Setup> Runner<'s, S> {
         assert!(report.is_clean(), "{what}: {report:?}");
         self.told = it.store.changes().expect("the changes of a store");
         self.it = Some(it);
+        self.is_pending = false;
+        self.is_tried_again = false;
         self.ran.steps += 1;
     }
 }

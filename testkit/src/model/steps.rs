@@ -28,6 +28,19 @@ pub enum Step {
     Reopen,
     /// The machine stops, and the store is opened again. Left out where the setup cannot.
     Crash,
+    /// Flushes fail from now on. Left out where the setup cannot make them.
+    Fail(Failing),
+    /// Flushes work again.
+    Repair,
+}
+
+/// How long flushes fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// So many of them at most, and those after them work ([`Setup::fail_times`](crate::Setup::fail_times)).
+    Times(u32),
+    /// Until a [`Step::Repair`], or until the store is opened again ([`Setup::fail`](crate::Setup::fail)).
+    UntilRepaired,
 }
 
 /// One verb inside a transaction.
@@ -146,8 +159,8 @@ fn act<T: Clone + std::fmt::Debug + 'static>(
     ]
 }
 
-/// Histories of up to thirty steps. They are the same for every setup: one that cannot crash leaves the
-/// crashes out.
+/// Histories of up to thirty steps. They are the same for every setup: one that cannot crash or fail leaves
+/// that out.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let jars = || act(|| some_jar().boxed());
     let recipes = || act(|| some_recipe().boxed());
@@ -166,6 +179,10 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
             fails,
             awaited,
         });
+    let failing = prop_oneof![
+        2 => (1..4_u32).prop_map(Failing::Times),
+        3 => Just(Failing::UntilRepaired),
+    ];
     let step = prop_oneof![
         12 => (jars(), awaited()).prop_map(|(act, awaited)| Step::Jars(act, awaited)),
         4 => (recipes(), awaited()).prop_map(|(act, awaited)| Step::Recipes(act, awaited)),
@@ -173,6 +190,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Flush),
         1 => Just(Step::Reopen),
         2 => Just(Step::Crash),
+        1 => failing.prop_map(Step::Fail),
+        1 => Just(Step::Repair),
     ];
     prop::collection::vec(step, 1..30)
 }

@@ -84,6 +84,10 @@ broken! {
         => "durable::a_wait_is_durable" says "an acknowledged write is lost";
     forgets_that_it_was_dirty: Keeping::broken(Keeps::ForgetsThatItWasDirty)
         => "pending::what_failed_is_flushed_later" says "left: ([\"safe\"]";
+    acknowledges_what_failed: Keeping::broken(Keeps::AcknowledgesWhatFailed)
+        => "pending::who_waits_is_told" says "on an `Ok` value";
+    hides_that_it_fails: Keeping::broken(Keeps::HidesThatItFails)
+        => "pending::health_says_so" says "Healthy";
     loses_the_last_write: Keeping::broken(Keeps::LosesTheLastWrite)
         => "prefix::the_last_write_before_a_close_is_found" says "after write";
     writes_collections_one_by_one: Keeping::broken(Keeps::WritesCollectionsOneByOne)
@@ -144,6 +148,20 @@ fn the_model_notices_what_is_answered_and_what_is_kept() {
     );
     let ran = model::histories(|| Faulty::sound(Keeping::sound()), 50);
     assert!(ran.crashes > 0 && ran.reopens > 0, "{ran}");
+}
+
+#[test]
+fn the_model_notices_what_becomes_of_a_flush_that_failed() {
+    for (fault, says) in [
+        (Keeps::AcknowledgesWhatFailed, "no flush can be made"),
+        (Keeps::ClosesAnyway, "it closes, and no flush can be made"),
+        (Keeps::HidesThatItFails, "the health after a failed flush"),
+        (Keeps::ForgetsThatItWasDirty, "the end: the records"),
+    ] {
+        is_caught_by_the_model(|| Keeping::broken(fault), says);
+    }
+    let ran = model::histories(Keeping::sound, 50);
+    assert!(ran.faults > 0 && ran.told > 0 && ran.left_out == 0, "{ran}");
 }
 
 #[test]

@@ -91,4 +91,17 @@ impl Setup for Simulated {
             disk.heal();
         }
     }
+
+    /// Calls of the disk, anywhere in a flush or in the next.
+    fn fail_times(&self, times: u32) -> bool {
+        let disk = self.disk();
+        let steps = disk.steps();
+        let fault = Fault {
+            times,
+            errno: DISK_FULL,
+            done: steps.is_multiple_of(2),
+        };
+        disk.fail_from(steps + 1 + steps * 7 % 13, fault);
+        true
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use larder_core::{
     Backend, BackendExt, Collection, ErrorKind, Migrations, Options, Query, RepositoryExt, Result,
 };
+use larder_figures::{Kind, Proof};
 use serde_json::{Value, json};
 
 use super::{DIR, at, is_long};
@@ -225,6 +226,10 @@ fn with_fault(act: &Act, before: &Cut, right: &Seen, number: usize, fault: Fault
 #[test]
 fn whatever_fails_in_whatever_a_store_does_is_told_and_loses_nothing() {
     for act in &ACTS {
+        let proof = Proof::begin(
+            "JSON under a loss of power",
+            &format!("faults in {}", act.name),
+        );
         let before = now(&(act.before)());
         let disk = before.killed();
         let right = (act.then)(&disk).unwrap();
@@ -249,6 +254,7 @@ fn whatever_fails_in_whatever_a_store_does_is_told_and_loses_nothing() {
         }
         println!("{}: {tried} faults in {calls} calls, {told} told", act.name);
         assert!(2 * told >= tried, "{}: {told} of {tried} told", act.name);
+        proof.done(&[(Kind::Faults, tried as u64)]);
     }
 }
 

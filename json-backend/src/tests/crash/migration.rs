@@ -115,8 +115,7 @@ fn every_crash(name: &'static str, array: bool) {
             images += 1;
         }
     }
-    println!("{name}: {images} crash states checked");
-    assert!(images > 0);
+    proof.end_of(images, &[]);
 }
 
 #[test]
@@ -155,6 +154,7 @@ fn a_mended_record_and_its_original_are_safe_after_any_crash() {
     store.collection(strict()).unwrap();
     store.close().wait().unwrap();
     let proof = Proof::new("repair", Depth::Found);
+    let mut images = 0;
     for step in from..=disk.steps() {
         for image in disk.at(step).unwrap().images(&proof.budget) {
             let store = open(&image.boot(), mending()).unwrap();
@@ -170,6 +170,8 @@ fn a_mended_record_and_its_original_are_safe_after_any_crash() {
                 serde_json::from_slice::<Value>(kept[0].bytes()).unwrap(),
                 json!({"id": "a", "model": 7})
             );
+            images += 1;
         }
     }
+    proof.end_of(images, &[]);
 }

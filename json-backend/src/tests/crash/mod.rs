@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder_core::{Backend, BackendExt, Collection, ErrorKind, Options, Query, RepositoryExt};
+use larder_figures::Kind;
 use serde_json::{Value, json};
 
 use crate::sim::{Budget, Image, SimDisk};
@@ -219,6 +220,7 @@ pub(super) struct Proof {
     histories: usize,
     /// In how many of the images a commit was there to be finished.
     pub(super) unfinished: usize,
+    figures: larder_figures::Proof,
 }
 
 pub(super) fn is_long() -> bool {
@@ -247,6 +249,7 @@ impl Proof {
             known: BTreeSet::new(),
             histories: 1,
             unfinished: 0,
+            figures: larder_figures::Proof::begin("JSON under a loss of power", name),
         }
     }
 
@@ -305,17 +308,37 @@ impl Proof {
         assert_eq!(read(&story.disk, options()), *last, "{name}: {step}: later");
     }
 
+    /// How many states were looked at.
+    pub(super) fn states(&self) -> usize {
+        self.known.len()
+    }
+
     /// Says how much was looked at.
     pub(super) fn end(self) {
+        self.end_with(&[]);
+    }
+
+    /// And what else there was.
+    pub(super) fn end_with(self, others: &[(Kind, usize)]) {
         let disks: BTreeSet<u64> = self.known.iter().map(|(_, disk, _)| *disk).collect();
         println!(
-            "{}: {} crash states checked, of {} different disks; {} with a commit to be finished",
+            "{}: {} different disks, {} states with a commit to be finished",
             self.name,
-            self.known.len(),
             disks.len(),
             self.unfinished
         );
-        assert!(!self.known.is_empty());
+        let states = self.states();
+        self.end_of(states, others);
+    }
+
+    /// Where the states were looked at by somebody else.
+    pub(super) fn end_of(self, states: usize, others: &[(Kind, usize)]) {
+        println!("{}: {states} crash states checked", self.name);
+        assert!(states > 0);
+        let states = (Kind::CrashStates, states);
+        let all = [states].into_iter().chain(others.iter().copied());
+        let all: Vec<_> = all.map(|(kind, count)| (kind, count as u64)).collect();
+        self.figures.done(&all);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an open does about a commit record: cut short, for reading, and where something is wrong.
 
 use larder_core::{Backend, ErrorKind};
+use larder_figures::Kind;
 
 use super::prefix::history;
 use super::{
@@ -48,7 +49,8 @@ fn a_recovery_that_is_cut_short_at_any_call_is_finished_by_the_next() {
             assert!(story.states[acked..].contains(&found));
         }
         assert!(proof.unfinished > 0);
-        proof.end();
+        let cuts = proof.states();
+        proof.end_with(&[(Kind::SecondCuts, cuts)]);
     }
 }
 

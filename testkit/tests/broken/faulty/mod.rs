@@ -159,6 +159,10 @@ impl<S: Setup> Setup for Faulty<S> {
     fn fail(&self, failing: bool) {
         self.inner.fail(failing);
     }
+
+    fn fail_times(&self, times: u32) -> bool {
+        self.inner.fail_times(times)
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]

@@ -3,7 +3,7 @@
 //! Owns [`Disk`] and [`OnDisk`]. What is written when is `medium.rs`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use larder_core::{Definition, Quarantined};
 use parking_lot::{Mutex, MutexGuard};
@@ -30,7 +30,8 @@ pub(crate) struct Kept {
 pub(crate) struct Disk {
     content: Mutex<OnDisk>,
     is_owned: AtomicBool,
-    is_failing: AtomicBool,
+    /// So many flushes fail.
+    failing: AtomicU32,
 }
 
 impl Disk {
@@ -47,12 +48,15 @@ impl Disk {
         self.is_owned.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn is_failing(&self) -> bool {
-        self.is_failing.load(Ordering::SeqCst)
+    /// Whether this flush fails.
+    pub(crate) fn fails(&self) -> bool {
+        let one_less = |times: u32| times.checked_sub(1);
+        let all = (Ordering::SeqCst, Ordering::SeqCst);
+        self.failing.fetch_update(all.0, all.1, one_less).is_ok()
     }
 
-    pub(crate) fn fail(&self, failing: bool) {
-        self.is_failing.store(failing, Ordering::SeqCst);
+    pub(crate) fn fail(&self, times: u32) {
+        self.failing.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn plant(&self, collection: &str, records: &[&str]) {

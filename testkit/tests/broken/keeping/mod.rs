@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     AcknowledgesTooEarly,
     /// A flush that fails forgets what it was to write.
     ForgetsThatItWasDirty,
+    /// A flush that fails says that it wrote, and writes with the next one.
+    AcknowledgesWhatFailed,
+    /// The health is always good.
+    HidesThatItFails,
     /// The last change of each flush is not written.
     LosesTheLastWrite,
     /// A flush writes the changes of one collection, and the others with the next one.
@@ -98,6 +102,11 @@ impl Setup for Keeping {
     }
 
     fn fail(&self, failing: bool) {
-        self.disk.lock().fail(failing);
+        self.disk.lock().fail(if failing { u32::MAX } else { 0 });
+    }
+
+    fn fail_times(&self, times: u32) -> bool {
+        self.disk.lock().fail(times);
+        true
     }
 }
