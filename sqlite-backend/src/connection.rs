@@ -79,8 +79,8 @@ fn set_up(connection: &mut Connection, role: Role) -> rusqlite::Result<()> {
     // whose log can be trusted. Of its own accord SQLite would make that one always.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Else SQLite looks at the values of a statement's parameters to choose a plan, and prepares it anew
-    // whenever one changes, in each call that is: the plan would be the same.
+    // Else a statement whose plan might be another for other values (with an order beside a key, or with
+    // a limit) is prepared anew after they were cleared, which is whenever it goes back to the cache.
     // Source: https://www.sqlite.org/queryplanner-ng.html#qpstab.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;

@@ -126,7 +126,7 @@ pub(crate) fn crash(from: &Path, to: &Path) {
     }
 }
 
-/// SQLite would prepare it anew for every key, to see whether another plan is better for that one.
+/// SQLite would prepare it anew at each use, to see whether another plan is better for another key.
 #[test]
 fn a_statement_is_prepared_once_whatever_it_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
