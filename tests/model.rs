@@ -55,7 +55,7 @@ fn long() -> bool {
 
 fn cases(ordinary: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: if long() { ordinary * 40 } else { ordinary },
+        cases: if long() { ordinary * 20 } else { ordinary },
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -1,6 +1,6 @@
 //! A bounded run of each target: the seeds, and mutations of them.
 //!
-//! Owns how bytes are changed. `LARDER_PROOF=long` runs a thousand times as many.
+//! Owns how bytes are changed. `LARDER_PROOF=long` runs five hundred times as many.
 #![allow(missing_docs, reason = "a test crate")]
 #![allow(
     clippy::unwrap_used,
@@ -96,7 +96,7 @@ fn run(suite: &str, name: &str, target: fn(&[u8]), ordinary: u64) {
     }
     let mut random = fastrand::Rng::with_seed(0x1a4d_e400);
     let times = if is_long() {
-        ordinary * 1_000
+        ordinary * 500
     } else {
         ordinary
     };

@@ -103,14 +103,14 @@ fn at_random(name: &'static str, begin: fn() -> Story, numbers: std::ops::Range<
 
 #[test]
 fn after_any_crash_of_histories_at_random_too() {
-    let count = if is_long() { 4_800 } else { 3 };
+    let count = if is_long() { 6_000 } else { 3 };
     let begin = || Story::begin(SimDisk::new());
     at_random("power loss, at random", begin, 0..count);
 }
 
 #[test]
 fn after_any_crash_of_histories_at_random_in_two_directories_too() {
-    let count = if is_long() { 3_600 } else { 3 };
+    let count = if is_long() { 4_500 } else { 3 };
     let numbers = 1_000_000..1_000_000 + count;
     at_random(
         "power loss, at random, linked",
