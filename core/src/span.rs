@@ -108,7 +108,7 @@ impl Span {
             ) => from >= to,
             _ => false,
         };
-        (!is_empty).then(|| (self.from.as_ref(), self.to.as_ref()))
+        (!is_empty).then_some((self.from.as_ref(), self.to.as_ref()))
     }
 }
 

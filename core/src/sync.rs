@@ -32,6 +32,11 @@ mod tests {
         assert!(found.iter().all(|it| (0.0..=1.0).contains(it)), "{found:?}");
         let between = found.iter().filter(|it| **it > 0.0 && **it < 1.0);
         assert!(between.count() > 32, "{found:?}");
-        assert!(found.windows(2).any(|two| two[0] != two[1]), "{found:?}");
+        assert!(
+            found
+                .windows(2)
+                .any(|two| two[0].to_bits() != two[1].to_bits()),
+            "{found:?}"
+        );
     }
 }

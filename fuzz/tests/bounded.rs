@@ -95,11 +95,7 @@ fn run(suite: &str, name: &str, target: fn(&[u8]), ordinary: u64) {
         attempt(name, target, seed);
     }
     let mut random = fastrand::Rng::with_seed(0x1a4d_e400);
-    let times = if is_long() {
-        ordinary * 500
-    } else {
-        ordinary
-    };
+    let times = if is_long() { ordinary * 500 } else { ordinary };
     for _ in 0..times {
         attempt(name, target, &mutate(&mut random, &seeds));
     }

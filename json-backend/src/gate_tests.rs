@@ -102,7 +102,7 @@ fn whoever_takes_may_panic() {
     };
     let panic = catch_unwind(AssertUnwindSafe(|| {
         gate.judge_beside(3, (4, 1 << 10), |span, _, _| {
-            assert!(span.ordinal < 10, "enough")
+            assert!(span.ordinal < 10, "enough");
         });
     }))
     .unwrap_err();

@@ -40,7 +40,8 @@ fn image(records: &[(u8, u8)], between: &str) -> Image {
         format!("{{\"larder\":1,\"collection\":\"{COLLECTION}\",\"version\":1,\"records\":[\n");
     for (nth, (id, layout)) in records.iter().enumerate() {
         let comma = if nth == 0 { "" } else { between };
-        file.push_str(&format!("{comma}{}", text(*id, 0, *layout)));
+        file.push_str(comma);
+        file.push_str(&text(*id, 0, *layout));
     }
     file.push_str("\n]}\n");
     let expected = Expected {
@@ -50,8 +51,8 @@ fn image(records: &[(u8, u8)], between: &str) -> Image {
     let found = scan(file.as_bytes(), &expected);
     let ids = records.iter().map(|(id, _)| Arc::from(id.to_string()));
     let rows: Vec<_> = ids
-        .zip(&found.records)
-        .map(|(id, span)| (id, span.start..span.end, span.ordinal as u32, None))
+        .zip((0..).zip(&found.records))
+        .map(|(id, (place, span))| (id, span.start..span.end, place, None))
         .collect();
     assert_eq!(rows.len(), records.len());
     Image::of_file(Shape::Envelope, file.into_bytes(), rows)
