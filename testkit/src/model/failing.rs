@@ -35,7 +35,9 @@ impl<S: Setup> Runner<'_, S> {
         match self.flushes {
             _ if !self.is_pending => Must::Succeed,
             Flushes::Work => Must::Succeed,
-            Flushes::FailAtMost(times) if times < ATTEMPTS => Must::Succeed,
+            Flushes::FailAtMost(0) => Must::Succeed,
+            // Once somebody was told of a failure, the next attempt that fails is told at once.
+            Flushes::FailAtMost(times) if times < ATTEMPTS && !self.is_tried_again => Must::Succeed,
             Flushes::FailAtMost(_) => Must::Either,
             Flushes::FailUntilRepaired => Must::Fail,
         }
@@ -83,7 +85,8 @@ impl<S: Setup> Runner<'_, S> {
             assert!(health.is_dirty(), "{what}: what failed is not pending");
         }
         if let Flushes::FailAtMost(times) = &mut self.flushes {
-            *times = times.saturating_sub(ATTEMPTS);
+            // The first who is told waited for so many attempts, and whoever comes next for one.
+            *times = times.saturating_sub(if self.is_tried_again { 1 } else { ATTEMPTS });
         }
         self.is_tried_again = true;
         self.ran.told += 1;
