@@ -127,24 +127,29 @@ fn a_summary_tells_what_a_broken_store_broke() {
     );
 }
 
-/// Asserts that some history shows it, with the shortest that does, and says this.
+/// Asserts that some history shows it, with the shortest that does, and says one of these: a write that
+/// is lost may be missed at a crash before anything else is asked.
 #[track_caller]
-fn is_caught_by_the_model<S: Setup>(setup: impl Fn() -> S, says: &str) {
+fn is_caught_by_the_model<S: Setup>(setup: impl Fn() -> S, says: &[&str]) {
     let search = std::panic::AssertUnwindSafe(|| model::histories(setup, 300));
     let Err(panic) = std::panic::catch_unwind(search) else {
         panic!("the model does not notice");
     };
     let message = panic.downcast_ref::<String>().unwrap();
-    assert!(message.contains(says), "it fails for this: {message}");
+    let is_told = says.iter().any(|says| message.contains(says));
+    assert!(is_told, "it fails for this: {message}");
     assert!(message.contains("minimal failing input: "), "{message}");
 }
 
 #[test]
 fn the_model_notices_what_is_answered_and_what_is_kept() {
-    is_caught_by_the_model(|| Faulty::broken(Answers::ForgetsAnIndexOnUpdate), "Query");
+    is_caught_by_the_model(
+        || Faulty::broken(Answers::ForgetsAnIndexOnUpdate),
+        &["Query"],
+    );
     is_caught_by_the_model(
         || Keeping::broken(Keeps::AcknowledgesTooEarly),
-        "since what was acknowledged",
+        &["since what was acknowledged"],
     );
     let ran = model::histories(|| Faulty::sound(Keeping::sound()), 50);
     assert!(ran.crashes > 0 && ran.reopens > 0, "{ran}");
@@ -152,13 +157,14 @@ fn the_model_notices_what_is_answered_and_what_is_kept() {
 
 #[test]
 fn the_model_notices_what_becomes_of_a_flush_that_failed() {
+    let lost = "since what was acknowledged";
     for (fault, says) in [
         (Keeps::AcknowledgesWhatFailed, "no flush can be made"),
         (Keeps::ClosesAnyway, "it closes, and no flush can be made"),
         (Keeps::HidesThatItFails, "the health after a failed flush"),
         (Keeps::ForgetsThatItWasDirty, "the end: the records"),
     ] {
-        is_caught_by_the_model(|| Keeping::broken(fault), says);
+        is_caught_by_the_model(|| Keeping::broken(fault), &[says, lost]);
     }
     let ran = model::histories(Keeping::sound, 50);
     assert!(ran.faults > 0 && ran.told > 0 && ran.left_out == 0, "{ran}");
