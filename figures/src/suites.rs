@@ -186,7 +186,7 @@ pub const SUITES: &[Suite] = &[
         "JSON under a loss of power",
         &[Simulated],
         &[CrashStates, SecondCuts, Faults],
-        26,
+        27,
     ),
     // sqlite-backend/tests/crash/
     suite(

@@ -34,8 +34,7 @@ impl<S: Setup> Runner<'_, S> {
     fn must(&self) -> Must {
         match self.flushes {
             _ if !self.is_pending => Must::Succeed,
-            Flushes::Work => Must::Succeed,
-            Flushes::FailAtMost(0) => Must::Succeed,
+            Flushes::Work | Flushes::FailAtMost(0) => Must::Succeed,
             // Once somebody was told of a failure, the next attempt that fails is told at once.
             Flushes::FailAtMost(times) if times < ATTEMPTS && !self.is_tried_again => Must::Succeed,
             Flushes::FailAtMost(_) => Must::Either,

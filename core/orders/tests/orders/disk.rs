@@ -81,7 +81,7 @@ impl Disk {
 
 /// Whoever likes goes on meanwhile, for a moment or until he waits.
 fn take_time() {
-    for _ in 0..shuttle::rand::thread_rng().gen_range(0..16) {
+    for _ in 0..shuttle::rand::thread_rng().gen_range(0..8) {
         thread::yield_now();
     }
 }
