@@ -31,7 +31,8 @@ pub enum HealthState {
         attempts: u32,
         /// Why the last one failed.
         error: Error,
-        /// In how long the next attempt comes at the latest.
+        /// In how long the next attempt comes at the latest: sooner if somebody waits for a write. Zero
+        /// while one is made.
         retry_in: Duration,
     },
     /// The store's background thread panicked: nothing is written any more.

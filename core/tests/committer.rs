@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use larder_core::backend::{Committer, CommitterOptions, Journal, Medium, Progress};
 use larder_core::{Error, ErrorKind, HealthState, HealthWatch, Result, Write};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 /// What a flush does.
 enum Does {
@@ -284,6 +284,47 @@ fn what_nobody_waits_for_is_flushed_when_its_window_ends(short: bool) {
     }
 }
 
+// A failure is a change as much as the recovery after it: whoever sleeps until the health changes is woken by
+// each, and not only by the end of the store.
+both!(who_sleeps_until_the_health_changes_is_woken_by_a_failure_and_by_the_recovery);
+fn who_sleeps_until_the_health_changes_is_woken_by_a_failure_and_by_the_recovery(short: bool) {
+    let scene = scene(short, [Does::Fail(ErrorKind::Io)], 1);
+    for fails in [true, false] {
+        let mut watch = HealthWatch::new(scene.committer.progress());
+        let woken = Arc::new(Woken::default());
+        let waker = std::task::Waker::from(Arc::clone(&woken));
+        let mut context = std::task::Context::from_waker(&waker);
+        let mut changed = std::pin::pin!(watch.changed());
+        assert!(changed.as_mut().poll(&mut context).is_pending());
+        assert_eq!(scene.write(()).wait().is_err(), fails);
+        woken.until(Duration::from_mins(1));
+        let std::task::Poll::Ready(health) = changed.poll(&mut context) else {
+            panic!("woken for nothing");
+        };
+        assert_eq!(health.is_healthy(), !fails, "{health}");
+    }
+}
+
+/// Whether a waker was called.
+#[derive(Default)]
+struct Woken(Mutex<bool>, Condvar);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock() = true;
+        self.1.notify_all();
+    }
+}
+
+impl Woken {
+    /// Waits for it, which is long over if all is well.
+    fn until(&self, timeout: Duration) {
+        let mut woken = self.0.lock();
+        self.1.wait_while_for(&mut woken, |woken| !*woken, timeout);
+        assert!(*woken, "nobody was woken");
+    }
+}
+
 // Where the pause is long by now, the next attempt is made for who waits.
 both!(who_waits_does_not_wait_for_the_end_of_a_long_pause);
 fn who_waits_does_not_wait_for_the_end_of_a_long_pause(short: bool) {
@@ -296,9 +337,16 @@ fn who_waits_does_not_wait_for_the_end_of_a_long_pause(short: bool) {
         panic!("it has failed");
     };
     assert!(retry_in > Duration::from_secs(10), "{retry_in:?}");
-    let began = Instant::now();
-    scene.write(()).wait().unwrap();
-    assert!(began.elapsed() < retry_in);
+    let mut write = Box::pin(scene.write(()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let polled = write.as_mut().poll(&mut context);
+    // The pause is short from then on, if it is not over.
+    if let HealthState::Failing { retry_in, .. } = scene.committer.progress().health().state {
+        assert!(retry_in < Duration::from_secs(5), "{retry_in:?}");
+    }
+    if polled.is_pending() {
+        pollster::block_on(write).unwrap();
+    }
 }
 
 both!(an_end_that_cannot_flush_gives_up_in_bounded_time_and_tells_who_waits);

@@ -84,8 +84,15 @@ impl Schedule {
         self.streak
     }
 
+    /// When the next attempt comes after one that failed. A waiter cuts the pause short, but not below
+    /// the first pause: a busy caller must not turn a broken disk into a busy loop.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.retry_at
+        let soonest = self.last_attempt.map(|last| last + FIRST_BACKOFF);
+        if self.impatient {
+            self.retry_at.min(soonest)
+        } else {
+            self.retry_at
+        }
     }
 
     /// When the open window ends; `None` if none is open, or if it never ends by itself.
@@ -139,6 +146,7 @@ impl Schedule {
     /// A flush begins: the window is closed, later changes open the next.
     pub(crate) fn flushing(&mut self, now: Instant) {
         self.last_attempt = Some(now);
+        self.retry_at = None;
         self.impatient = false;
         self.window = None;
     }
@@ -193,15 +201,7 @@ impl Schedule {
             return Step::Idle;
         }
         if self.streak > 0 {
-            // A waiter cuts the pause short, but not below the first pause: a busy caller must not
-            // turn a broken disk into a busy loop.
-            let soonest = self.last_attempt.map(|last| last + FIRST_BACKOFF);
-            let retry = if self.impatient {
-                self.retry_at.min(soonest)
-            } else {
-                self.retry_at
-            };
-            return at(retry, now);
+            return at(self.retry_at(), now);
         }
         if self.awaited > self.durable {
             return Step::Flush;
@@ -375,6 +375,9 @@ mod tests {
         assert!(schedule.awaits(1));
         assert_eq!(schedule.next(start), Step::Until(start + 50 * MS));
         assert_eq!(schedule.next(start + 50 * MS), Step::Flush);
+        // Nothing is to come any more while it is being made.
+        schedule.flushing(start + 50 * MS);
+        assert_eq!(schedule.retry_at(), None);
     }
 
     #[test]
