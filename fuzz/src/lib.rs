@@ -6,10 +6,13 @@
 //!
 //! ```text
 //! cargo install cargo-fuzz
-//! cargo fuzz run --fuzz-dir fuzz/libfuzzer --sanitizer none store_file fuzz/corpus/store_file
+//! mkdir -p fuzz/libfuzzer/corpus/store_file
+//! cargo fuzz run --fuzz-dir fuzz/libfuzzer --sanitizer none store_file \
+//!     fuzz/libfuzzer/corpus/store_file fuzz/corpus/store_file
 //! ```
 //!
-//! What it finds is made a seed, and is tried by the tests from then on.
+//! It keeps what leads to new places in the first directory, which git ignores, and begins with what is in both.
+//! What it finds is made a seed in the second, and is tried by the tests from then on.
 //!
 //! | function | the bytes are | what must hold |
 //! |---|---|---|
