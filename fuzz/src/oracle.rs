@@ -17,6 +17,9 @@ pub(crate) const COLLECTION: &str = "notes";
 pub(crate) struct Expected {
     /// These records.
     pub(crate) records: BTreeMap<String, Value>,
+    /// Behind the records of these ids stands what is not read here and may have another of the same id, as
+    /// two records on one line: the later stays.
+    pub(crate) may_be_replaced: BTreeSet<String>,
     /// Of these ids it is not said: one of their records names a field twice.
     pub(crate) unsaid: BTreeSet<String>,
     /// Whether no others may be found.
@@ -46,11 +49,15 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn by_id<'b>(records: impl Iterator<Item = &'b [u8]>, exactly: bool) -> Expected {
     let mut found = Expected {
         records: BTreeMap::new(),
+        may_be_replaced: BTreeSet::new(),
         unsaid: BTreeSet::new(),
         exactly,
     };
     for record in records {
         let Ok(value) = serde_json::from_slice::<Value>(record) else {
+            if record.contains(&b'{') {
+                found.may_be_replaced.extend(found.records.keys().cloned());
+            }
             continue;
         };
         let id = value.as_object().and_then(|it| it.get("id")?.as_str());
@@ -60,6 +67,7 @@ fn by_id<'b>(records: impl Iterator<Item = &'b [u8]>, exactly: bool) -> Expected
         if serde_json::from_slice::<Once>(record).is_err() {
             found.unsaid.insert(id);
         } else {
+            found.may_be_replaced.remove(&id);
             found.records.insert(id, value);
         }
     }
