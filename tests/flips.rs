@@ -123,11 +123,19 @@ fn ids(sessions: &AnyRepository<Document>) -> BTreeSet<String> {
 
 #[test]
 fn ten_thousand_flips() {
+    std::thread::scope(|threads| {
+        for seed in [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321] {
+            threads.spawn(move || flips(seed, 5_000));
+        }
+    });
+}
+
+fn flips(seed: u64, rounds: u32) {
     let dir = tempfile::tempdir().unwrap();
     let original = write_file(dir.path());
     let path = dir.path().join("sessions.json");
-    let mut random = Random(0x1234_5678_9abc_def1);
-    for round in 0..10_000 {
+    let mut random = Random(seed);
+    for round in 0..rounds {
         let at = random.below(original.len());
         let mut file = original.clone();
         // Half of the flips change one bit, half any byte; never to the byte that was there.

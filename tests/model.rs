@@ -55,7 +55,7 @@ fn long() -> bool {
 
 fn cases(ordinary: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: if long() { ordinary * 20 } else { ordinary },
+        cases: if long() { ordinary * 50 } else { ordinary },
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -108,7 +108,7 @@ fn reread<T: Handled>(url: &str, reference: &reference::Reference) {
 }
 
 proptest! {
-    #![proptest_config(cases(256))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn typed_collections_answer_as_the_reference(history in history()) {
@@ -117,7 +117,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(30))]
 
     #[test]
     fn collections_of_values_answer_as_the_reference(history in history()) {

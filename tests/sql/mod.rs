@@ -11,6 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder::prelude::*;
 use larder::{AnyRepository, Issue, IssueKind, Query, StoreConfig};
@@ -453,14 +455,27 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Tries every case, and then says which failed.
 #[track_caller]
-pub(crate) fn each<C>(cases: impl IntoIterator<Item = C>, name: fn(&C) -> &str, test: fn(&C)) {
-    let failed: Vec<String> = cases
-        .into_iter()
-        .filter(|case| {
-            let run = std::panic::AssertUnwindSafe(|| test(case));
-            std::panic::catch_unwind(run).is_err()
-        })
-        .map(|case| name(&case).to_owned())
-        .collect();
+pub(crate) fn each<C: Sync>(
+    cases: impl IntoIterator<Item = C>,
+    name: fn(&C) -> &str,
+    test: fn(&C),
+) {
+    let cases: Vec<C> = cases.into_iter().collect();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    // Each case has a database of its own, and most of its time goes by in waiting for the disk.
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = std::panic::AssertUnwindSafe(|| test(case));
+                    if std::panic::catch_unwind(run).is_err() {
+                        failed.lock().unwrap().push(name(case));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "failed: {failed:#?}");
 }
