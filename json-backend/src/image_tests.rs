@@ -69,6 +69,42 @@ fn one_by_one(texts: &BTreeMap<Arc<str>, String>) -> Vec<u8> {
     out
 }
 
+/// Nobody keeps the texts of a file whose records are others by now.
+#[test]
+fn what_was_loaded_is_let_go_once_less_than_half_of_it_is_of_use_and_not_before() {
+    let records: Vec<(u8, u8)> = (10..22).map(|id| (id, 0)).collect();
+    let mut image = image(&records, ",\n");
+    let mut texts: BTreeMap<Arc<str>, String> = records
+        .iter()
+        .map(|(id, layout)| (Arc::from(id.to_string()), text(*id, 0, *layout)))
+        .collect();
+    let whole = image.loaded.len();
+    let mut of_use: usize = texts.values().map(String::len).sum();
+    image.compact();
+    assert_eq!(image.loaded.len(), whole, "all of it is of use");
+    for (id, layout) in records {
+        let (key, old) = (Arc::<str>::from(id.to_string()), text(id, 0, layout));
+        of_use -= old.len();
+        image.apply(if id % 2 == 0 {
+            let new = text(id, 1, layout);
+            texts.insert(Arc::clone(&key), new.clone());
+            EntryChange::Put {
+                id: key,
+                text: new.into(),
+            }
+        } else {
+            texts.remove(&key);
+            EntryChange::Delete { id: key }
+        });
+        image.compact();
+        let is_kept = of_use >= whole / 2;
+        assert_eq!(image.loaded.len(), if is_kept { whole } else { 0 }, "{id}");
+        let mut out = Vec::new();
+        image.write(&mut out, COLLECTION, 1).unwrap();
+        assert_eq!(out, one_by_one(&texts), "{id}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 

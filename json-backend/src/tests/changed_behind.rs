@@ -1,12 +1,17 @@
 //! Somebody else changes the files of an open store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use larder_core::backend::{Committer, Medium as _};
 use larder_core::{
     Backend, ErrorKind, IssueKind, OnExternalChange, Options, Repository, RepositoryExt,
 };
 
 use super::{ProbeDisk, note, notes, on_disk, open};
+use crate::disk::Disk as _;
+use crate::lock::{LOCK_FILE, LockMode};
+use crate::medium::JsonMedium;
 
 fn options(on_external_change: OnExternalChange) -> Options {
     Options {
@@ -177,4 +182,28 @@ fn a_deleted_lock_file_is_taken_anew_before_anything_is_written() {
     drop(other);
     store.flush().wait().unwrap();
     assert_eq!(on_disk(dir.path()), ["n0001"]);
+}
+
+#[test]
+fn a_purge_that_comes_when_the_store_was_let_go_takes_no_lock_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = ProbeDisk::default();
+    let options = Options::default();
+    let lock = || disk.lock(&dir.path().join(LOCK_FILE), LockMode::Exclusive);
+    let held = lock().unwrap();
+    let mut medium = None;
+    let committer = Committer::start(options.committer(), |progress| {
+        let disk = Arc::new(disk.clone());
+        let dir = dir.path().to_owned();
+        let made = Arc::new(JsonMedium::new(disk, dir, &options, held, progress));
+        medium = Some(Arc::clone(&made));
+        made
+    });
+    let medium = medium.unwrap();
+    assert_eq!(medium.purge(&["notes".to_owned()], &[]).unwrap(), 0);
+    medium.release();
+    let error = medium.purge(&["notes".to_owned()], &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    lock().expect("nobody has it");
+    drop(committer);
 }

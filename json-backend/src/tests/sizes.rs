@@ -5,7 +5,7 @@ use std::time::Duration;
 use larder_core::{Backend, Collection, ErrorKind, Options, Repository, RepositoryExt};
 use serde_json::{Value, json};
 
-use super::{ProbeDisk, note, notes, on_disk, open};
+use super::{ENOSPC, ProbeDisk, note, notes, on_disk, open};
 
 #[test]
 fn a_file_above_the_limit_is_refused_before_it_is_read() {
@@ -119,4 +119,30 @@ fn what_waits_to_be_put_in_quarantine_can_be_purged_as_long_as_the_store_is_open
     store.close().wait().unwrap();
     let error = store.purge_quarantine(&[left[0].key().to_owned()]);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn what_cannot_be_put_in_quarantine_yet_can_be_purged_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[{\"id\":\"a\"},{\"no\":\"id\"},{\"no\":\"id either\"}]";
+    std::fs::write(dir.path().join("notes.json"), text).unwrap();
+    let disk = ProbeDisk::default();
+    disk.fail("create_temp", u32::MAX, ENOSPC);
+    let store = open(&disk, dir.path(), Options::default());
+    let notes = store
+        .collection::<Value>(Collection::named("notes"))
+        .unwrap();
+    let entries = store.quarantine().unwrap();
+    assert_eq!(entries.len(), 2);
+    let keys = [entries[0].key().to_owned()];
+    assert_eq!(store.purge_quarantine(&keys).unwrap(), 1);
+    assert_eq!(store.purge_quarantine(&keys).unwrap(), 0);
+    let left = || -> Vec<String> {
+        let entries = store.quarantine().unwrap();
+        entries.iter().map(|entry| entry.key().to_owned()).collect()
+    };
+    assert_eq!(left(), [entries[1].key()]);
+    disk.heal();
+    notes.save(json!({"id": "b"})).unwrap().wait().unwrap();
+    assert_eq!(left(), [entries[1].key()], "it is in its file now");
 }
