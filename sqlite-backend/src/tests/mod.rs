@@ -2,6 +2,8 @@
 //!
 //! Owns [`ProbeLog`], which writes down what is done to the log and fails when the test says so.
 
+mod checkpoints;
+mod connections;
 mod log;
 mod sharing;
 mod traps;
