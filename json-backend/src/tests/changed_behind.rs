@@ -1,17 +1,21 @@
 //! Somebody else changes the files of an open store.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_core::backend::{Committer, Medium as _};
 use larder_core::{
-    Backend, ErrorKind, IssueKind, OnExternalChange, Options, Repository, RepositoryExt,
+    Backend, Collection, ErrorKind, IssueKind, OnExternalChange, Options, Repository, RepositoryExt,
 };
+use serde_json::Value;
 
 use super::{ProbeDisk, note, notes, on_disk, open};
+use crate::JsonStore;
 use crate::disk::Disk as _;
 use crate::lock::{LOCK_FILE, LockMode};
 use crate::medium::JsonMedium;
+use crate::sim::{Fault, SimDisk};
 
 fn options(on_external_change: OnExternalChange) -> Options {
     Options {
@@ -160,6 +164,57 @@ fn a_directory_that_cannot_be_synced_makes_our_own_file_no_foreign_one() {
             "our own version was copied as a foreign one"
         );
         assert!(store.load_report().is_clean());
+    }
+}
+
+/// A store with a note in each of these collections, and another that is not flushed yet.
+fn about_to_flush(disk: &SimDisk, policy: OnExternalChange, names: &[&'static str]) -> JsonStore {
+    disk.put_dir(Path::new("/store"));
+    let store = disk.open("/store", options(policy)).unwrap();
+    for number in 1..3 {
+        store.flush().wait().unwrap();
+        for name in names {
+            let notes = store.collection::<Value>(Collection::named(*name)).unwrap();
+            notes.save(note(number)).unwrap().detach();
+        }
+    }
+    store
+}
+
+/// A file system that is reached over a network may do as it was told and lose the answer.
+#[test]
+fn a_rename_that_fails_makes_our_own_file_no_foreign_one_whether_it_was_made_or_not() {
+    for names in [&["notes"][..], &["notes", "zebras"]] {
+        let disk = SimDisk::new();
+        let store = about_to_flush(&disk, OnExternalChange::Refuse, names);
+        let before = disk.steps();
+        store.flush().wait().unwrap();
+        let calls = disk.calls();
+        let renames = (before..calls.len()).filter(|at| calls[*at].starts_with("rename "));
+        // Where there are two, the record is renamed as well.
+        let renames: Vec<usize> = renames.collect();
+        assert_eq!(renames.len(), names.len() * 2 - 1, "{calls:?}");
+        for (at, done) in renames.iter().flat_map(|at| [(at, false), (at, true)]) {
+            for policy in [OnExternalChange::Refuse, OnExternalChange::KeepCopy] {
+                let disk = SimDisk::new();
+                let store = about_to_flush(&disk, policy, names);
+                let fault = Fault {
+                    times: 1,
+                    errno: super::EIO,
+                    done,
+                };
+                disk.fail_from(at + 1, fault);
+                // Who waits is told, unless the next attempt has come to its end before he looks.
+                let _ = store.flush().wait();
+                assert_eq!(disk.failed(), ["rename"], "{names:?} {at} {done}");
+                store.flush().wait().unwrap();
+                assert!(store.load_report().is_clean(), "{:?}", store.load_report());
+                let files = disk.files(Path::new("/store"));
+                let foreign =
+                    |name: &std::ffi::OsString| name.to_string_lossy().contains(".foreign-");
+                assert!(!files.keys().any(foreign), "{:?}", files.keys());
+            }
+        }
     }
 }
 
