@@ -76,7 +76,7 @@ impl Plan {
         let records = args
             .records
             .unwrap_or(if args.quick { 10_000 } else { 100_000 });
-        let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 7 });
+        let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 5 });
         Self {
             sizes: Sizes {
                 records,

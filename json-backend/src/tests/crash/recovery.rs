@@ -132,7 +132,7 @@ fn temp_of_notes(disk: &SimDisk) -> String {
 #[test]
 fn what_is_not_as_it_was_written_refuses_the_open_and_nothing_is_touched() {
     type Damage = fn(&SimDisk);
-    let damages: [(&str, Damage, ErrorKind); 5] = [
+    let damages: [(&str, Damage, ErrorKind); 6] = [
         (
             "a flipped byte",
             |disk| {
@@ -167,6 +167,11 @@ fn what_is_not_as_it_was_written_refuses_the_open_and_nothing_is_touched() {
             "a record of a newer program",
             |disk| disk.put_file(&at("larder.commit"), b"{\"larder\":2}"),
             ErrorKind::NewerVersion,
+        ),
+        (
+            "a record that is larger than any",
+            |disk| disk.put_file(&at("larder.commit"), &vec![b' '; (16 << 20) + 1]),
+            ErrorKind::Unrecognized,
         ),
     ];
     for (name, damage, kind) in damages {
