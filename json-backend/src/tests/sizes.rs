@@ -6,6 +6,7 @@ use larder_core::{Backend, Collection, ErrorKind, Options, Repository, Repositor
 use serde_json::{Value, json};
 
 use super::{ENOSPC, ProbeDisk, note, notes, on_disk, open};
+use crate::{JsonRepository, JsonStore};
 
 #[test]
 fn a_file_above_the_limit_is_refused_before_it_is_read() {
@@ -91,58 +92,59 @@ fn new_records_come_last_in_a_bare_array_in_the_order_in_which_they_came() {
     assert_eq!(on_disk(dir.path()), order);
 }
 
-#[test]
-fn what_waits_to_be_put_in_quarantine_can_be_purged_as_long_as_the_store_is_open() {
-    let dir = tempfile::tempdir().unwrap();
+/// A store whose file has a record and two that are rejected.
+fn with_two_rejected(
+    dir: &tempfile::TempDir,
+    disk: &ProbeDisk,
+    options: Options,
+) -> (JsonStore, JsonRepository<Value>) {
     let text = "[{\"id\":\"a\"},{\"no\":\"id\"},{\"no\":\"id either\"}]";
     std::fs::write(dir.path().join("notes.json"), text).unwrap();
-    let store = open(
-        &ProbeDisk::default(),
-        dir.path(),
-        Options {
-            debounce: Duration::from_hours(1),
-            ..Options::default()
-        },
-    );
-    let notes = store
-        .collection::<Value>(Collection::named("notes"))
-        .unwrap();
+    let store = open(disk, dir.path(), options);
+    let notes = store.collection(Collection::named("notes")).unwrap();
+    (store, notes)
+}
+
+/// Purges one of the two; gives the key of the other.
+fn purge_one(store: &JsonStore) -> String {
     let entries = store.quarantine().unwrap();
     assert_eq!(entries.len(), 2);
     let keys = [entries[0].key().to_owned()];
     assert_eq!(store.purge_quarantine(&keys).unwrap(), 1);
     assert_eq!(store.purge_quarantine(&keys).unwrap(), 0);
+    entries[1].key().to_owned()
+}
+
+fn quarantined(store: &JsonStore) -> Vec<String> {
+    let entries = store.quarantine().unwrap();
+    entries.iter().map(|entry| entry.key().to_owned()).collect()
+}
+
+#[test]
+fn what_waits_to_be_put_in_quarantine_can_be_purged_as_long_as_the_store_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        debounce: Duration::from_hours(1),
+        ..Options::default()
+    };
+    let (store, notes) = with_two_rejected(&dir, &ProbeDisk::default(), options);
+    let other = purge_one(&store);
     notes.save(json!({"id": "b"})).unwrap().wait().unwrap();
-    let left = store.quarantine().unwrap();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].key(), entries[1].key());
+    assert_eq!(quarantined(&store), [&*other]);
     store.close().wait().unwrap();
-    let error = store.purge_quarantine(&[left[0].key().to_owned()]);
+    let error = store.purge_quarantine(&[other]);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
 }
 
 #[test]
 fn what_cannot_be_put_in_quarantine_yet_can_be_purged_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let text = "[{\"id\":\"a\"},{\"no\":\"id\"},{\"no\":\"id either\"}]";
-    std::fs::write(dir.path().join("notes.json"), text).unwrap();
     let disk = ProbeDisk::default();
     disk.fail("create_temp", u32::MAX, ENOSPC);
-    let store = open(&disk, dir.path(), Options::default());
-    let notes = store
-        .collection::<Value>(Collection::named("notes"))
-        .unwrap();
-    let entries = store.quarantine().unwrap();
-    assert_eq!(entries.len(), 2);
-    let keys = [entries[0].key().to_owned()];
-    assert_eq!(store.purge_quarantine(&keys).unwrap(), 1);
-    assert_eq!(store.purge_quarantine(&keys).unwrap(), 0);
-    let left = || -> Vec<String> {
-        let entries = store.quarantine().unwrap();
-        entries.iter().map(|entry| entry.key().to_owned()).collect()
-    };
-    assert_eq!(left(), [entries[1].key()]);
+    let (store, notes) = with_two_rejected(&dir, &disk, Options::default());
+    let other = purge_one(&store);
+    assert_eq!(quarantined(&store), [&*other]);
     disk.heal();
     notes.save(json!({"id": "b"})).unwrap().wait().unwrap();
-    assert_eq!(left(), [entries[1].key()], "it is in its file now");
+    assert_eq!(quarantined(&store), [&*other], "it is in its file now");
 }
