@@ -29,6 +29,11 @@ pub(crate) struct Machine {
     pub(crate) sync: f64,
     /// How many programs wanted to run, before and after.
     pub(crate) load: Vec<f64>,
+    /// For which part of the time the host of a virtual machine had its processors do something else;
+    /// known when it is over.
+    pub(crate) stolen: Option<f64>,
+    #[serde(skip)]
+    ticks: Option<Ticks>,
     /// Name and version.
     pub(crate) versions: Vec<(String, String)>,
 }
@@ -43,6 +48,8 @@ impl Machine {
             file_system: file_system(dir).unwrap_or_else(|| "unknown".to_owned()),
             sync: sync(dir)?,
             load: load().into_iter().collect(),
+            stolen: None,
+            ticks: ticks(),
             versions: versions(),
         })
     }
@@ -50,6 +57,9 @@ impl Machine {
     /// It is over.
     pub(crate) fn look_again(&mut self) {
         self.load.extend(load());
+        if let (Some(before), Some(after)) = (self.ticks, ticks()) {
+            self.stolen = stolen(before, after);
+        }
     }
 
     /// Whether a sync there does nothing.
@@ -75,6 +85,36 @@ fn processor() -> Option<String> {
 fn load() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()
+}
+
+/// The time of all processors since the system began, in its own units.
+#[derive(Clone, Copy, Debug)]
+struct Ticks {
+    all: u64,
+    stolen: u64,
+}
+
+fn ticks() -> Option<Ticks> {
+    ticks_of(&std::fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// See `proc_stat(5)`: user, nice, system, idle, iowait, irq, softirq, steal; guests are in the first.
+fn ticks_of(stat: &str) -> Option<Ticks> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let counts: Option<Vec<u64>> = line.split_whitespace().map(|it| it.parse().ok()).collect();
+    let counts = counts?;
+    let all = counts.get(..8)?;
+    Some(Ticks {
+        all: all.iter().sum(),
+        stolen: *all.last()?,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a part of a hundred is shown")]
+fn stolen(before: Ticks, after: Ticks) -> Option<f64> {
+    let all = after.all.checked_sub(before.all).filter(|all| *all > 0)?;
+    let stolen = after.stolen.checked_sub(before.stolen)?;
+    Some(stolen as f64 / all as f64)
 }
 
 /// The type of the mount that a directory is below.
@@ -137,6 +177,18 @@ fn version_of(lock: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_host_took_is_a_part_of_the_time_between() {
+        let stat = "cpu  10 20 30 900 5 0 5 30 7 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n";
+        let before = ticks_of(stat).unwrap();
+        assert_eq!((before.all, before.stolen), (1_000, 30));
+        let later = stat.replace("cpu  10 20 30 900 5 0 5 30", "cpu  60 20 30 940 5 0 5 40");
+        let part = stolen(before, ticks_of(&later).unwrap()).unwrap();
+        assert!((part - 0.1).abs() < 1e-9, "{part}");
+        assert!(stolen(before, before).is_none());
+        assert!(ticks_of("cpu  1 2 3\n").is_none());
+    }
 
     #[test]
     fn versions_are_those_of_the_lock_file() {

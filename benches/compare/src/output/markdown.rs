@@ -59,6 +59,13 @@ fn measured(report: &Report) -> String {
             "Programs that wanted to run at the same time, before and after: {before:.1}, {after:.1}."
         );
     }
+    if let Some(stolen) = machine.stolen {
+        let _ = writeln!(
+            text,
+            "The host had the processors do something else for {:.1} % of the time.",
+            stolen * 100.0
+        );
+    }
     let versions: Vec<String> = machine
         .versions
         .iter()

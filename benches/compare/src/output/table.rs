@@ -138,6 +138,14 @@ fn print_machine(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "Programs that wanted to run, before and after: {before:.1}, {after:.1}."
         )?;
     }
+    if let Some(stolen) = machine.stolen {
+        writeln!(
+            out,
+            "The host had the processors do something else for {:.1} % of the time; what takes longest \
+             shows it first.",
+            stolen * 100.0
+        )?;
+    }
     if machine.is_in_memory() {
         writeln!(
             out,
