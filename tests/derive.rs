@@ -1,5 +1,5 @@
 //! Owns what a derived record means when it is kept: names, kinds and types of its handles, seen
-//! through the memory store. What a wrong use says is in `ui/`; that the derive writes what a
+//! through the memory store. What a wrong use says is tested beside the derive; that it writes what a
 //! person would is the matter of `by_hand.rs`.
 
 #![allow(
@@ -8,6 +8,11 @@
     missing_docs,
     reason = "a helper of tests fails like a test"
 )]
+
+#[path = "derive/lints.rs"]
+mod lints;
+#[path = "derive/nothing_in_scope.rs"]
+mod nothing_in_scope;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -508,11 +513,4 @@ fn a_handle_is_as_visible_as_its_field() {
     let store = MemoryStore::new().repository().unwrap();
     store.save(privacy::record()).unwrap().wait().unwrap();
     assert_eq!(store.count(privacy::Private::OPEN.is(1)).unwrap(), 1);
-}
-
-#[test]
-fn a_wrong_use_is_refused_where_it_stands() {
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/pass/*.rs");
-    cases.compile_fail("tests/ui/*.rs");
 }

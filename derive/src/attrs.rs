@@ -396,7 +396,7 @@ mod tests {
             &long,
         ] {
             let ours = check_collection(name).err();
-            let theirs = larder_core::backend::check_name(name).err();
+            let theirs = larder::backend::check_name(name).err();
             assert_eq!(ours.is_some(), theirs.is_some(), "{name:?}");
             if let (Some(rule), Some(error)) = (ours, theirs) {
                 assert!(error.to_string().contains(rule), "{error}: {rule}");

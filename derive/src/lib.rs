@@ -26,7 +26,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// Implements `Record` for a struct with named fields, and gives it a typed handle for each field.
 ///
 /// ```
-/// # use larder_core::{MemoryStore, Repository as _, RepositoryExt as _};
+/// # use larder::{MemoryStore, Repository as _, RepositoryExt as _};
 /// # use larder_derive::Record;
 /// use schemars::JsonSchema;
 /// use serde::{Deserialize, Serialize};
@@ -42,7 +42,6 @@ use syn::{DeriveInput, parse_macro_input};
 /// #[serde(rename_all = "camelCase")]
 /// #[record(collection = "sessions", version = 2)]
 /// #[record(index(BY_PROVIDER = (provider, provider_session_id)))]
-/// # #[record(crate = larder_core)]
 /// struct Session {
 ///     #[record(id)]
 ///     id: String,
@@ -84,7 +83,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// assert_eq!(sessions.count(Session::LAST_ACTIVITY.range(5..))?, 1);
 /// // By `expires`
 /// assert_eq!(sessions.purge_expired(std::time::UNIX_EPOCH)?.wait()?.len(), 0);
-/// # Ok::<(), larder_core::Error>(())
+/// # Ok::<(), larder::Error>(())
 /// ```
 ///
 /// The type must also derive serde's two traits and `schemars::JsonSchema`. Whatever the derive
