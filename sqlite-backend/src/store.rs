@@ -155,7 +155,6 @@ impl SqliteStore {
             .into());
         }
         let path = prepare(path, true, syncs(options.durability))?;
-        peek(&path)?;
         let connection = connection::open(&path, Role::Writer)?;
         recognize(&connection, &path)?;
         let journaling = connection::journal(&connection, (parts.unsafe_for_log)(&path))?;
@@ -235,18 +234,6 @@ impl SqliteStore {
             report.log();
         }
         Ok(SqliteRepository::new(rows, Arc::clone(shared)))
-    }
-}
-
-/// Refuses what is not ours on a connection that cannot write: one that can moves the log of a crash
-/// into the database when it is closed.
-fn peek(path: &Path) -> Result<()> {
-    let looked =
-        connection::open(path, Role::ReadOnly).and_then(|connection| recognize(&connection, path));
-    match looked {
-        // A crash may have left what only a writer can clear away.
-        Err(SqliteError::Sql { .. }) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 
