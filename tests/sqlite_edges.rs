@@ -12,8 +12,12 @@
     reason = "a test says what is wrong by panicking, and puts files where it needs them"
 )]
 
+#[path = "sqlite_edges/beside_the_row.rs"]
+mod beside_the_row;
 #[path = "sqlite_edges/later.rs"]
 mod later;
+#[path = "sqlite_edges/within.rs"]
+mod within;
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -23,10 +23,10 @@ use crate::connection::{Role, open};
 
 /// From so many pages on (8 MB, as a rule) the log is moved. SQLite itself does that at 1,000; twice
 /// as many halve what is written to the database where the same pages change again and again.
-const PAGES: i32 = 2_000;
+pub(crate) const PAGES: i32 = 2_000;
 /// From so many pages on readers are waited for, too: the log could not begin anew for several times,
 /// because there was always one who needed it.
-const LONG_LOG: i32 = 4 * PAGES;
+pub(crate) const LONG_LOG: i32 = 4 * PAGES;
 /// So long; writers wait meanwhile.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -104,15 +104,24 @@ impl Checkpointer {
 
     /// After a commit the log is so long.
     pub(crate) fn log_is(&self, pages: i32) {
+        if self.is_due(pages) {
+            self.ask(pages);
+        }
+    }
+
+    /// Whether a log that is so long is to be moved. If that does not help, because a reader needs the
+    /// log, not with every commit anew.
+    pub(crate) fn is_due(&self, pages: i32) -> bool {
         let ask_at = self.ask_at.load(Ordering::Relaxed);
         if pages >= ask_at {
-            // If this one does not help, because a reader needs the log, not with every commit anew.
             self.ask_at
                 .store(pages.saturating_add(PAGES), Ordering::Relaxed);
-            self.ask(pages);
-        } else if pages < PAGES && ask_at != PAGES {
+            return true;
+        }
+        if pages < PAGES && ask_at != PAGES {
             self.ask_at.store(PAGES, Ordering::Relaxed);
         }
+        false
     }
 
     /// Asks for a checkpoint, soon.
@@ -231,7 +240,8 @@ fn may_have_torn(connection: &Connection, error: &rusqlite::Error) -> bool {
     is_of_sync && moved != Ok(0)
 }
 
-fn checkpoint(
+/// Moves a log of so many pages: most of it while writers write, and the rest while they wait.
+pub(crate) fn checkpoint(
     connection: &Connection,
     journal: &Journal,
     suspended: &AtomicBool,

@@ -18,7 +18,7 @@ use crate::error::SqliteError;
 use crate::mirror::data_version;
 
 /// So many idle connections are kept for readers; more are opened while more read at once.
-const KEPT_READERS: usize = 8;
+pub(crate) const KEPT_READERS: usize = 8;
 
 /// The connections of an open store.
 pub(crate) struct Database {
@@ -144,6 +144,12 @@ impl Database {
     #[cfg(test)]
     pub(crate) fn with_writer<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> Option<R> {
         self.writer.lock().as_mut().map(act)
+    }
+
+    /// How many connections for reading wait to be used again.
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.pool.lock().idle.len()
     }
 
     /// Has this told how many pages are in the log, after each commit.

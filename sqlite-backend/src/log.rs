@@ -10,7 +10,7 @@
 //! doing `close()`".
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -98,10 +98,11 @@ fn identity(_file: &std::fs::Metadata) -> Option<Identity> {
     None
 }
 
-/// Goes through the whole frames of a log.
-fn each_frame(
-    file: &mut File,
-    mut act: impl FnMut(&mut File, u64, &[u8]) -> io::Result<()>,
+/// Goes through the whole frames of a log. One that cannot be read is an error; one that is not whole
+/// ends the log.
+pub(crate) fn each_frame<F: Read + Seek>(
+    file: &mut F,
+    mut act: impl FnMut(&mut F, u64, &[u8]) -> io::Result<()>,
 ) -> io::Result<u64> {
     file.seek(SeekFrom::Start(0))?;
     let mut header = [0; HEADER];

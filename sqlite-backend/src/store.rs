@@ -115,6 +115,11 @@ impl SqliteStore {
         &self.shared.database
     }
 
+    #[cfg(test)]
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
     pub(crate) fn open_with(parts: &Parts, path: &Path, options: Options) -> Result<Self> {
         let shared = if options.read_only {
             Self::open_for_reading(path, options)

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use larder_core::{Backend, Durability, ErrorKind, Options, Repository, RepositoryExt};
+use larder_core::{
+    Backend, Collection, Durability, ErrorKind, Options, Query, Repository, RepositoryExt,
+};
+use serde_json::Value;
 
-use super::{ENOSPC, ProbeDisk, note, notes, on_disk, open, save};
+use super::{EIO, ENOSPC, ProbeDisk, note, notes, on_disk, open, save};
 
 /// A window that no test lives to see the end of: only a waiter flushes.
 fn patient() -> Options {
@@ -113,6 +116,35 @@ fn a_flush_of_two_collections_keeps_permissions_and_links() {
     let mode = std::fs::metadata(&target).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+}
+
+/// Who had the file before may have been killed before he synced its directory, and what is read here is
+/// what the next write is kept beside.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_a_link_is_opened_when_the_directory_it_is_in_is_durable() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("mine.json");
+    std::fs::write(&target, "[]").unwrap();
+    symlink(&target, dir.path().join("zebras.json")).unwrap();
+    // Nothing is there, not even the directory; so there is nothing to be durable.
+    symlink(
+        elsewhere.path().join("gone/mine.json"),
+        dir.path().join("yaks.json"),
+    )
+    .unwrap();
+    let disk = ProbeDisk::default();
+    let store = open(&disk, dir.path(), patient());
+    let collection = |name| store.collection::<Value>(Collection::named(name));
+    disk.fail("sync_dir", 1, EIO);
+    let error = collection("zebras").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    for name in ["zebras", "yaks"] {
+        let found = collection(name).unwrap().find(Query::all()).unwrap();
+        assert_eq!(found.len(), 0, "{name}");
+    }
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! That a long log is moved into the database while the store is open, and does not grow for ever.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use larder_core::{Backend as _, RepositoryExt as _};
+use larder_core::backend::Journal;
+use larder_core::{Backend as _, Durability, Options, RepositoryExt as _};
 use serde_json::{Value, json};
 
-use super::{open, probed};
+use super::{Did, note, notes, open, probed};
+use crate::checkpoint::{Checkpointer, LONG_LOG, PAGES, checkpoint};
+use crate::connection::{Role, open as connect};
 use crate::file::log_path;
 use crate::store::Parts;
 use crate::{SqliteRepository, SqliteStore};
@@ -57,7 +62,7 @@ fn a_long_log_is_moved_and_begins_anew_as_often_as_it_is_long() {
 /// What is in the log is not on the disk: a crash while it is moved would tear the database.
 #[test]
 fn a_log_that_cannot_be_synced_is_moved_when_it_was_written_anew() {
-    let (dir, script) = (tempfile::tempdir().unwrap(), std::sync::Arc::default());
+    let (dir, script) = (tempfile::tempdir().unwrap(), Arc::default());
     let (store, notes) = open(&probed(&script), dir.path());
     write_much(&notes);
     until_all_is_moved(&store);
@@ -76,4 +81,88 @@ fn a_log_that_cannot_be_synced_is_moved_when_it_was_written_anew() {
     script.lock().failing = 0;
     store.flush().wait().unwrap();
     until_all_is_moved(&store);
+}
+
+/// As long as somebody reads what is in it the log cannot begin anew. Where it has grown for long that is
+/// waited for, and else nobody.
+#[test]
+fn readers_are_waited_for_where_the_log_is_very_long_and_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notes) = open(&Parts::real(), dir.path());
+    notes.save(note("a")).unwrap().wait().unwrap();
+    let reader = store.database().reader().unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM notes")
+        .unwrap();
+    let mut connection = connect(store.database().path(), Role::Writer).unwrap();
+    let waits = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&waits);
+    connection
+        .busy_handler(Some(move |_| {
+            asked.store(true, Ordering::SeqCst);
+            false
+        }))
+        .unwrap();
+    let suspended = AtomicBool::new(false);
+    for (pages, wanted) in [(1, false), (LONG_LOG - 1, false), (LONG_LOG, true)] {
+        checkpoint(&connection, store.journal(), &suspended, pages).unwrap();
+        let waited = waits.swap(false, Ordering::SeqCst);
+        assert_eq!(waited, wanted, "for {pages} pages");
+        let (frames, moved) = log(&store);
+        assert!(frames > 0 && frames == moved, "{moved} of {frames} frames");
+    }
+}
+
+/// Its writes are visible to every process that is started later, and wait for no disk.
+#[test]
+fn a_store_that_promises_nothing_of_a_loss_of_power_syncs_nothing_and_writes_nothing_twice() {
+    let (dir, script) = (tempfile::tempdir().unwrap(), Arc::default());
+    let options = Options {
+        durability: Durability::ProcessCrash,
+        ..Options::default()
+    };
+    let path = dir.path().join("data.db");
+    let store = SqliteStore::open_with(&probed(&script), &path, options).unwrap();
+    let notes = notes(&store);
+    // What is found is made durable once: nobody knows who wrote it.
+    script.lock().did.clear();
+    for id in ["a", "b"] {
+        notes.save(note(id)).unwrap().wait().unwrap();
+    }
+    store.flush().wait().unwrap();
+    assert_eq!(script.lock().did, Vec::<Did>::new());
+}
+
+#[test]
+fn a_log_that_stays_long_is_tried_again_when_it_has_grown_by_as_much() {
+    let checkpointer = Checkpointer::new("data.db".into(), Arc::new(Journal::memory()));
+    let mut due = Vec::new();
+    for pages in [
+        PAGES - 1,
+        PAGES,
+        PAGES,
+        PAGES,
+        2 * PAGES - 1,
+        2 * PAGES,
+        3 * PAGES - 1,
+    ] {
+        due.push(checkpointer.is_due(pages));
+    }
+    assert_eq!(due, [false, true, false, false, false, true, false]);
+    // It has begun anew.
+    let due = [1, PAGES - 1, PAGES].map(|pages| checkpointer.is_due(pages));
+    assert_eq!(due, [false, false, true]);
+}
+
+#[test]
+fn a_checkpointer_takes_its_thread_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _notes) = open(&Parts::real(), dir.path());
+    let journal = Arc::new(Journal::memory());
+    let path = store.database().path().to_owned();
+    let checkpointer = Checkpointer::new(path, Arc::clone(&journal));
+    checkpointer.log_is(PAGES);
+    assert_eq!(Arc::strong_count(&journal), 3, "the thread has one, too");
+    drop(checkpointer);
+    assert_eq!(Arc::strong_count(&journal), 1);
 }

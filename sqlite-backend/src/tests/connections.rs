@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{note, open};
 use crate::connection::{Role, open as connect};
+use crate::database::KEPT_READERS;
 use crate::file::log_path;
 use crate::store::Parts;
 
@@ -53,4 +54,43 @@ fn a_write_that_was_refused_keeps_no_other_process_from_writing() {
     let other = connect(store.database().path(), Role::Writer).unwrap();
     other.busy_timeout(std::time::Duration::ZERO).unwrap();
     other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+}
+
+#[test]
+fn so_many_connections_are_kept_as_are_used_at_once_and_no_more_than_a_few() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _notes) = open(&Parts::real(), dir.path());
+    let database = store.database();
+    let at_once = |readers: usize| {
+        let used: Vec<_> = (0..readers).map(|_| database.reader().unwrap()).collect();
+        drop(used);
+        database.idle()
+    };
+    assert_eq!(at_once(3), 3);
+    // One that has read all at one moment is as good as before.
+    let read = database.reader().unwrap().snapshot(|connection| {
+        let count = connection.query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
+        Ok::<u32, larder_core::Error>(count.unwrap())
+    });
+    assert_eq!(read.unwrap(), 0);
+    assert_eq!(database.idle(), 3);
+    assert_eq!(at_once(KEPT_READERS + 2), KEPT_READERS);
+    assert_eq!(at_once(1), KEPT_READERS);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_that_was_closed_has_nothing_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notes) = open(&Parts::real(), dir.path());
+    notes.save(note("a")).unwrap().wait().unwrap();
+    let ours = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let files = open.filter_map(|it| std::fs::read_link(it.unwrap().path()).ok());
+        let root = dir.path().canonicalize().unwrap();
+        files.filter(|it| it.starts_with(&root)).count()
+    };
+    assert!(ours() > 0);
+    store.close().wait().unwrap();
+    assert_eq!(ours(), 0);
 }

@@ -1,10 +1,12 @@
 //! The log's own format: what is whole is found, and written anew as it was.
 
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
 use larder_core::{Backend as _, RepositoryExt as _};
 
 use super::{note, open};
 use crate::file::log_path;
-use crate::log::{Log as _, LogFile};
+use crate::log::{Log as _, LogFile, each_frame};
 use crate::store::Parts;
 use crate::wal::Chain;
 
@@ -107,6 +109,47 @@ fn a_log_that_cannot_be_read_is_not_one_without_frames() {
     let log = LogFile::new(&path);
     assert!(log.frames().is_err());
     assert!(log.rewrite().is_err());
+}
+
+/// A log on a disk that has gone bad at this byte.
+struct Unreadable(Cursor<Vec<u8>>, u64);
+
+impl Read for Unreadable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.1.saturating_sub(self.0.position());
+        if left == 0 {
+            return Err(io::Error::other("the disk is bad here"));
+        }
+        let len = buffer.len().min(usize::try_from(left).unwrap());
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+impl Seek for Unreadable {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// What follows may be whole, and be acknowledged: it is not for this reader to say that it is gone.
+#[test]
+fn a_frame_that_cannot_be_read_is_not_the_end_of_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notes) = open(&Parts::real(), dir.path());
+    for n in 0..5 {
+        notes.save(note(&n.to_string())).unwrap().wait().unwrap();
+    }
+    let bytes = std::fs::read(log_path(store.database().path())).unwrap();
+    let len = bytes.len() as u64;
+    let frame = 24 + 4_096;
+    for at in [0, 31, 32, 33, 32 + frame, 32 + 2 * frame + 100, len - 1] {
+        let mut log = Unreadable(Cursor::new(bytes.clone()), at);
+        let error = each_frame(&mut log, |_, _, _| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Other, "bad from byte {at}");
+    }
+    let mut log = Unreadable(Cursor::new(bytes), len + 1);
+    let frames = each_frame(&mut log, |_, _, _| Ok(())).unwrap();
+    assert_eq!(frames, (len - 32) / frame);
 }
 
 /// A checksum of the format, over words of this order.

@@ -5,12 +5,14 @@
 mod checkpoints;
 mod connections;
 mod log;
+mod run_time;
 mod sharing;
 mod traps;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::ThreadId;
 
 use larder_core::{Collection, Options, RepositoryExt as _};
 use parking_lot::Mutex;
@@ -34,6 +36,8 @@ pub(crate) enum Did {
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) did: Vec<Did>,
+    /// Who has synced it.
+    pub(crate) threads: Vec<ThreadId>,
     /// So many syncs fail from now on.
     pub(crate) failing: u32,
     pub(crate) failing_dir: u32,
@@ -54,6 +58,7 @@ fn broken() -> io::Error {
 impl Log for ProbeLog {
     fn sync(&self) -> io::Result<()> {
         let mut script = self.script.lock();
+        script.threads.push(std::thread::current().id());
         if script.failing > 0 {
             script.failing -= 1;
             script.did.push(Did::FailToSync);

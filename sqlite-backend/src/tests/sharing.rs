@@ -2,9 +2,14 @@
 //!
 //! Owns [`together`], by which writers come while nobody can write, in an order that the test says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use larder_core::{Collection, Op, Options, Query, Repository as _, RepositoryExt as _};
+use larder_core::{
+    Collection, Condition, Key, Op, Options, Query, Repository as _, RepositoryExt as _, Target,
+    Test,
+};
 use serde_json::{Value, json};
 
 use super::{note, notes};
@@ -141,6 +146,43 @@ fn a_list_of_operations_that_is_refused_leaves_nothing_wherever_it_stands() {
     }
 }
 
+/// The keys of a list are rows of their own, which are written before the record's: they go with it, in
+/// the transaction that goes on for the others.
+#[test]
+fn a_save_that_is_refused_leaves_the_keys_of_its_lists_as_they_were() {
+    for place in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let notes = notes(&store);
+        for id in ["there", "other"] {
+            notes.save(note(id)).unwrap().wait().unwrap();
+        }
+        let mut writes: Vec<Vec<Op<Value>>> =
+            ["a", "b"].map(|id| vec![Op::insert(note(id))]).into();
+        let taken = json!({"id": "there", "name": "n-other", "tags": ["new"]});
+        writes.insert(place, vec![Op::save(taken)]);
+        let results = together(&store, &notes, writes);
+        let mut wanted = vec![done(&["a"]), done(&["b"])];
+        wanted.insert(place, Err(()));
+        assert_eq!(results, wanted, "refused at {place}");
+        // Else whoever reads next would have to put them right.
+        let unverified = "SELECT count(*) FROM notes WHERE larder = 0";
+        let reader = store.database().reader().unwrap();
+        let unverified = reader.query_row(unverified, [], |row| row.get::<_, u32>(0));
+        assert_eq!(unverified.unwrap(), 0, "refused at {place}");
+        let tagged = |tag: &str| {
+            let tags = Target::Index("tags".into());
+            let condition = Condition::new(tags, Test::Is(Key::text(tag)));
+            let found = notes.find(condition).unwrap();
+            let ids = found.iter().map(|it| it["id"].as_str().unwrap().to_owned());
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(tagged("there"), ["there"], "refused at {place}");
+        assert_eq!(tagged("new"), Vec::<String>::new(), "refused at {place}");
+        assert_eq!(tagged("t"), ["a", "b", "other", "there"]);
+    }
+}
+
 /// One that changes much begins a transaction; those who came before it and after it are done as well, in
 /// their order.
 #[test]
@@ -165,6 +207,67 @@ fn a_large_list_waits_for_a_transaction_of_its_own() {
         let last = plain.get("last").unwrap().unwrap();
         assert_eq!(last["by"], if place == 2 { 9 } else { 1 }, "at {place}");
     }
+}
+
+/// A large one is not put into a transaction that others have begun: to keep the pages that it changes, in
+/// case that it is refused, would cost more than a transaction.
+#[test]
+fn a_list_that_is_large_and_no_other_begins_a_transaction() {
+    let puts = |writer: usize, len: usize| -> Vec<Op<Value>> {
+        let ids = (0..len).map(|n| format!("{writer}-{n}"));
+        ids.map(|id| Op::save(note(&id))).collect()
+    };
+    for (lens, wanted) in [
+        ([1, 1, 1], 1),
+        ([16, 16, 16], 1),
+        ([17, 1, 1], 1),
+        ([1, 17, 1], 2),
+        ([1, 1, 17], 2),
+        ([17, 17, 1], 2),
+        // To clear is large whatever is there.
+        ([1, 0, 1], 2),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let plain = plain(&store);
+        let commits = Arc::new(AtomicUsize::new(0));
+        let count = |on: bool| {
+            let commits = Arc::clone(&commits);
+            let count = move || {
+                commits.fetch_add(1, Ordering::SeqCst);
+                false
+            };
+            let set = |writer: &mut rusqlite::Connection| writer.commit_hook(on.then_some(count));
+            store.database().with_writer(set).unwrap().unwrap();
+        };
+        count(true);
+        let writes = lens.into_iter().enumerate().map(|(writer, len)| {
+            if len == 0 {
+                return vec![Op::Clear];
+            }
+            puts(writer, len)
+        });
+        let results = together(&store, &plain, writes.collect());
+        assert!(results.iter().all(Result::is_ok), "{lens:?}");
+        count(false);
+        assert_eq!(commits.load(Ordering::SeqCst), wanted, "{lens:?}");
+    }
+}
+
+#[test]
+fn who_writes_alone_is_told_what_his_commit_has_failed_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let plain = plain(&store);
+    let refuse = |on: bool| {
+        let set = |writer: &mut rusqlite::Connection| writer.commit_hook(on.then_some(|| true));
+        store.database().with_writer(set).unwrap().unwrap();
+    };
+    refuse(true);
+    let error = plain.save(note("a")).unwrap_err();
+    assert!(error.to_string().contains("could not commit"), "{error}");
+    refuse(false);
+    plain.save(note("a")).unwrap().wait().unwrap();
 }
 
 /// A transaction that SQLite has rolled back is over: what its closure does after that is not committed

@@ -66,12 +66,15 @@ fn trap_2_after_a_failed_sync_nothing_counts_until_it_was_written_anew() {
     assert_eq!(take(&script), [Did::FailToSync, Did::Rewrite, Did::Sync]);
 
     // Once more, and the log cannot be written anew either: nobody is told that it is durable.
+    let mut watch = store.watch_health().unwrap();
     script.lock().failing = u32::MAX;
     let error = notes.save(note("c")).unwrap().wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotDurable);
     assert!(!take(&script).contains(&Did::Sync));
     assert!(notes.get("c").unwrap().is_some(), "visible, and pending");
     assert!(store.health().is_dirty());
+    let told = watch.wait(std::time::Duration::from_hours(1)).unwrap();
+    assert!(!told.is_healthy(), "{told}");
     script.lock().failing = 0;
     store.flush().wait().unwrap();
     assert_eq!(take(&script), [Did::Rewrite, Did::Sync]);
@@ -271,4 +274,28 @@ fn trap_7_an_sqlite_with_the_race_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("3.51.3"), "{error}");
     assert!(!path.exists(), "nothing was created");
+    let parts = Parts {
+        sqlite: 3_051_003,
+        ..Parts::real()
+    };
+    open(&parts, dir.path());
+}
+
+/// To wake another thread and to be woken by it takes as long as a sync of a log.
+#[test]
+fn who_waits_syncs_the_log_himself() {
+    let (dir, script) = (tempfile::tempdir().unwrap(), script());
+    let options = Options {
+        debounce: std::time::Duration::from_hours(1),
+        ..Options::default()
+    };
+    let path = dir.path().join("data.db");
+    let store = SqliteStore::open_with(&probed(&script), &path, options).unwrap();
+    let notes = notes(&store);
+    script.lock().threads.clear();
+    for id in ["a", "b"] {
+        notes.save(note(id)).unwrap().wait().unwrap();
+    }
+    let own = std::thread::current().id();
+    assert_eq!(script.lock().threads, [own, own]);
 }

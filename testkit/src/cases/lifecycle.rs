@@ -2,8 +2,8 @@
 //! out or works with them, and a store that was opened for reading writes nothing.
 
 use larder_core::{
-    Backend, BackendExt, Collection, Error, ErrorKind, HealthState, Op, Options, Query, Repository,
-    RepositoryExt,
+    Backend, BackendExt, Collection, Error, ErrorKind, Health, HealthState, Op, Options, Query,
+    Repository, RepositoryExt,
 };
 use serde_json::{Value, json};
 
@@ -307,8 +307,13 @@ pub fn a_store_for_reading_refuses_writes<S: Setup>(setup: &S) {
         result.unwrap_or_else(|error| panic!("{what}: {error}"));
     }
     it.store.flush().wait().unwrap();
+    let healths = || [it.store.health(), it.jars.health()];
+    assert!(healths().iter().all(Health::is_healthy));
     it.store.close().wait().unwrap();
     all_refused(reads(&*it.jars), ErrorKind::Closed);
+    for health in healths() {
+        assert!(matches!(health.state, HealthState::Closed), "{health:?}");
+    }
 }
 
 /// Several may read what one has written, and nothing that they do changes it.
