@@ -193,7 +193,7 @@ pub const SUITES: &[Suite] = &[
         "SQLite under a loss of power",
         &[Sqlite],
         &[CrashStates, SecondCuts, Faults],
-        8,
+        9,
     ),
     // fuzz/tests/
     suite("arbitrary bytes as files", &[Simulated], &[Executions], 1),

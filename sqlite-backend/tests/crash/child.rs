@@ -158,7 +158,13 @@ impl Process<'_> {
 
     fn writes(&self, opened: &Opened, numbers: impl Iterator<Item = u64>) {
         let mut nth = 0;
+        let mut reader = None;
         for number in numbers {
+            match self.plan.reads {
+                Some((first, _)) if number == first => reader = Some(self.reader()),
+                Some((_, last)) if number == last => drop(reader.take()),
+                _ => {}
+            }
             self.mark(&format!("try {number}"));
             match make(opened, &self.plan.op(number)) {
                 Ok(write) => {
@@ -189,6 +195,14 @@ impl Process<'_> {
             Err(error) if self.plan.faulty => self.mark(&format!("note not durable: {error}")),
             Err(error) => panic!("write {number} is not durable: {error:?}"),
         }
+    }
+
+    /// Another program, which reads the database as it is now for as long as it likes.
+    fn reader(&self) -> rusqlite::Connection {
+        let connection = rusqlite::Connection::open(self.database).unwrap();
+        let begin = format!("BEGIN; SELECT count(*) FROM {}", NAMES[0]);
+        connection.execute_batch(&begin).unwrap();
+        connection
     }
 
     /// Another program moves the log into the database, in one of the ways there are.

@@ -27,6 +27,7 @@ mod proof;
 mod recording;
 mod story;
 mod tests;
+mod torn;
 
 use std::path::Path;
 use std::process::ExitCode;

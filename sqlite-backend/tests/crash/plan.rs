@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) reopens: Option<u64>,
     /// After so many writes another program moves the log into the database.
     pub(crate) checkpoints: Option<u64>,
+    /// From the one of these writes to the other another program reads, and sees what was there before them:
+    /// records that no later write touches.
+    pub(crate) reads: Option<(u64, u64)>,
     /// How often a write is awaited, of sixteen.
     pub(crate) awaited: u64,
     /// Whether every write is on its way to the disk at once.
@@ -85,6 +88,9 @@ impl Plan {
     pub(crate) fn op(&self, number: u64) -> Op {
         let collection = usize::try_from(self.choose(number, 1, 2)).unwrap();
         let id = |nth: u64| {
+            if self.reads.is_some_and(|(first, _)| number < first) {
+                return format!("{number}.{nth}");
+            }
             // Threads have records of their own: which of two came later only the store knows.
             let thread = number % self.threads.max(1);
             let letter = self.choose(number, 10 + nth, 7);

@@ -22,7 +22,7 @@ pub(crate) type Test = fn(&Recorder) -> Counts;
 /// The one of which every state is left by a second loss of power.
 pub(crate) const SECOND_CUT: &str = "also_in_a_crash_while_a_crash_is_recovered_from";
 
-pub(crate) const ALL: [(&str, Test); 8] = [
+pub(crate) const ALL: [(&str, Test); 9] = [
     (
         "after_any_crash_a_prefix_is_found_with_all_that_was_acknowledged",
         prefix,
@@ -30,6 +30,10 @@ pub(crate) const ALL: [(&str, Test); 8] = [
     (
         "also_while_the_store_moves_its_log_into_the_database",
         checkpoints,
+    ),
+    (
+        "also_when_the_rest_of_the_log_cannot_be_moved",
+        super::torn::rest,
     ),
     ("also_when_threads_share_a_sync", threads),
     ("also_in_a_process_after_one_that_was_killed", processes),
@@ -46,12 +50,12 @@ pub(crate) const ALL: [(&str, Test); 8] = [
 ];
 
 /// So many in an ordinary run, so many in a long one.
-fn or_long<N>(ordinary: N, long: N) -> N {
+pub(crate) fn or_long<N>(ordinary: N, long: N) -> N {
     if is_long() { long } else { ordinary }
 }
 
 /// All that a crash may leave up to so many, and else so many; more in a long run.
-fn budget(exhaustive: usize, samples: usize) -> Budget {
+pub(crate) fn budget(exhaustive: usize, samples: usize) -> Budget {
     let more = or_long(1, 6);
     Budget {
         exhaustive: exhaustive * more,
@@ -60,7 +64,7 @@ fn budget(exhaustive: usize, samples: usize) -> Budget {
 }
 
 /// A disk, and the processes that have used it, one after the other.
-struct Machine<'r> {
+pub(crate) struct Machine<'r> {
     recorder: &'r Recorder,
     place: tempfile::TempDir,
     disk: Disk,
@@ -68,7 +72,7 @@ struct Machine<'r> {
 }
 
 impl<'r> Machine<'r> {
-    fn new(recorder: &'r Recorder) -> Self {
+    pub(crate) fn new(recorder: &'r Recorder) -> Self {
         let machine = Self {
             recorder,
             place: workplace(),
@@ -84,7 +88,7 @@ impl<'r> Machine<'r> {
     }
 
     /// Runs a process, and looks at the crashes after each of its calls, as many as `budget` says.
-    fn run(
+    pub(crate) fn run(
         &mut self,
         plan: &Plan,
         fault: Option<Fault>,
@@ -202,7 +206,7 @@ fn number_of(calls: &[Call], ends: &str) -> Option<u64> {
 }
 
 /// Whether a call writes to the database itself, or syncs it.
-fn is_of_database(calls: &[Call], call: &Call) -> bool {
+pub(crate) fn is_of_database(calls: &[Call], call: &Call) -> bool {
     // It is made under another name.
     let number = number_of(calls, DATABASE).or_else(|| {
         let is_move = |call: &&Call| matches!(call, Call::Move { to, .. } if to == DATABASE);
@@ -215,7 +219,7 @@ fn is_of_database(calls: &[Call], call: &Call) -> bool {
 }
 
 /// Whether a call writes the header of the log.
-fn is_begun_anew(calls: &[Call], call: &Call) -> bool {
+pub(crate) fn is_begun_anew(calls: &[Call], call: &Call) -> bool {
     let number = number_of(calls, "-wal");
     matches!(call, Call::Write { id, offset: 0, .. } if Some(*id) == number)
 }
