@@ -1,6 +1,6 @@
 //! The tests: which histories, and how many of their crashes.
 //!
-//! An ordinary run takes about a minute. `LARDER_PROOF=long` has more histories, more of what a crash
+//! An ordinary run takes two to three minutes. `LARDER_PROOF=long` has more histories, more of what a crash
 //! may leave after each call, and every fault.
 
 use std::collections::BTreeSet;
