@@ -46,6 +46,23 @@ fn at(path: &str, test: Test) -> Condition<Value> {
     Condition::new(Target::field(path), test)
 }
 
+/// The records that an index has under a key.
+fn by(index: &'static str, key: Key) -> Condition<Value> {
+    Condition::new(Target::Index(index.into()), Test::Is(key))
+}
+
+/// Another program, which knows nothing of ours.
+fn plain(dir: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.join("data.db")).unwrap()
+}
+
+/// The type of a column, as SQLite has it.
+fn kind_of(dir: &Path, table: &str, column: &str) -> String {
+    let kind = "SELECT type FROM pragma_table_info(?) WHERE name = ?";
+    let found = plain(dir).query_row(kind, [table, column], |row| row.get(0));
+    found.unwrap()
+}
+
 #[test]
 fn a_column_that_another_store_made_wider_is_read_and_written_as_it_is_now() {
     let dir = tempfile::tempdir().unwrap();
@@ -234,7 +251,7 @@ fn a_default_that_changes_with_the_schema_is_a_key_of_rows_without_the_field() {
     drop(store.repository::<before::Mode>().unwrap());
     store.close().wait().unwrap();
     drop(store);
-    let other = rusqlite::Connection::open(dir.path().join("data.db")).unwrap();
+    let other = plain(dir.path());
     other
         .execute(
             "INSERT INTO modes(id, doc) VALUES('a', '{\"id\":\"a\"}')",
@@ -269,15 +286,7 @@ fn a_refused_record_makes_no_column_wider() {
         .insert(json!({"id": "a", "n": u64::MAX}))
         .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
-    let other = rusqlite::Connection::open(dir.path().join("data.db")).unwrap();
-    let kind: String = other
-        .query_row(
-            "SELECT type FROM pragma_table_info('numbers') WHERE name = 'n'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(kind, "INTEGER");
+    assert_eq!(kind_of(dir.path(), "numbers", "n"), "INTEGER");
 }
 
 #[test]
@@ -344,7 +353,7 @@ fn verifying_finds_what_was_changed_together_with_its_mark() {
         .unwrap();
     let report = store.verify("pairs").unwrap();
     assert!(report.is_clean() && report.records() == 2, "{report}");
-    let other = rusqlite::Connection::open(dir.path().join("data.db")).unwrap();
+    let other = plain(dir.path());
     other
         .execute(
             "UPDATE pairs SET doc = '{\"id\":\"a\"}', larder = 2 WHERE id = 'a'",

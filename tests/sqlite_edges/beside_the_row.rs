@@ -69,10 +69,7 @@ fn a_key_that_becomes_what_another_is_moves_with_its_record() {
         .index("left")
         .index("right");
     let pairs = database(dir.path()).collection(pairs).unwrap();
-    let found = |field: &'static str, key: &str| {
-        let condition = Condition::new(Target::Index(field.into()), Test::Is(Key::text(key)));
-        pairs.count(condition).unwrap()
-    };
+    let found = |field, key| pairs.count(by(field, Key::text(key))).unwrap();
     let steps = [
         ("x", "y"),
         ("x", "x"),

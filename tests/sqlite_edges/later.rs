@@ -190,7 +190,7 @@ fn what_a_transaction_replaces_unread_is_kept_or_not_replaced() {
         id: "a".into(),
         n: 1,
     };
-    let other = rusqlite::Connection::open(dir.path().join("data.db")).unwrap();
+    let other = plain(dir.path());
     other
         .execute_batch(
             "CREATE TRIGGER full BEFORE INSERT ON larder_quarantine \

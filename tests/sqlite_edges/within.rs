@@ -20,19 +20,13 @@ fn number(id: &str, n: u64, m: u64) -> Value {
 /// The ids that an index has under a key.
 #[track_caller]
 fn under(numbers: &AnyRepository<Value>, field: &'static str, key: u64) -> Vec<String> {
-    let condition = Condition::new(Target::Index(field.into()), Test::Is(Key::int(key)));
-    let found = numbers.find(condition).unwrap();
+    let found = numbers.find(by(field, Key::int(key))).unwrap();
     let ids = found.iter().map(|it| it["id"].as_str().unwrap().to_owned());
     ids.collect()
 }
 
 fn give_up() -> larder::Error {
     larder::Error::new(ErrorKind::Internal, "on purpose")
-}
-
-/// Another program, which knows nothing of ours.
-fn plain(dir: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(dir.join("data.db")).unwrap()
 }
 
 #[test]
@@ -48,11 +42,7 @@ fn a_column_is_made_wider_and_as_it_was_again_if_that_is_taken_back() {
         assert_eq!(within.count(condition)?, 1);
         Ok(())
     };
-    let kind = |column: &str| -> String {
-        let kind = "SELECT type FROM pragma_table_info('numbers') WHERE name = ?";
-        let other = plain(dir.path());
-        other.query_row(kind, [column], |row| row.get(0)).unwrap()
-    };
+    let kind = |column| kind_of(dir.path(), "numbers", column);
     for _ in 0..2 {
         let taken_back = store.try_transaction(|tx| {
             wide(tx)?;
@@ -146,7 +136,7 @@ fn visited(dir: &Path) -> (Store, AnyRepository<Value>) {
 
 /// Tagged in a transaction, however that ends.
 fn tagged(tx: &larder::Transaction<'_>) -> larder::Result<Vec<Value>> {
-    let tagged = Condition::new(Target::Index("tag".into()), Test::Is(Key::text("x")));
+    let tagged = by("tag", Key::text("x"));
     let found = tx.collection::<Value>("notes")?.find(tagged)?;
     Ok(found.iter().map(|it| it["id"].clone()).collect())
 }

@@ -91,15 +91,23 @@ fn a_flush_of_two_collections_names_both_contents_durably_before_it_moves_one() 
     assert_eq!(disk.count("rename"), 1);
 }
 
+/// A directory for a store, and another in which the file of its zebras is.
 #[cfg(unix)]
-#[test]
-fn a_flush_of_two_collections_keeps_permissions_and_links() {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+fn zebras_elsewhere() -> (tempfile::TempDir, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let target = elsewhere.path().join("mine.json");
     std::fs::write(&target, "[]").unwrap();
-    symlink(&target, dir.path().join("zebras.json")).unwrap();
+    std::os::unix::fs::symlink(&target, dir.path().join("zebras.json")).unwrap();
+    (dir, elsewhere)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flush_of_two_collections_keeps_permissions_and_links() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (dir, elsewhere) = zebras_elsewhere();
+    let target = elsewhere.path().join("mine.json");
     let bits = std::fs::Permissions::from_mode(0o640);
     std::fs::set_permissions(&target, bits).unwrap();
     let store = open(&ProbeDisk::default(), dir.path(), patient());
@@ -124,11 +132,7 @@ fn a_flush_of_two_collections_keeps_permissions_and_links() {
 #[test]
 fn a_file_that_is_a_link_is_opened_when_the_directory_it_is_in_is_durable() {
     use std::os::unix::fs::symlink;
-    let dir = tempfile::tempdir().unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let target = elsewhere.path().join("mine.json");
-    std::fs::write(&target, "[]").unwrap();
-    symlink(&target, dir.path().join("zebras.json")).unwrap();
+    let (dir, elsewhere) = zebras_elsewhere();
     // Nothing is there, not even the directory; so there is nothing to be durable.
     symlink(
         elsewhere.path().join("gone/mine.json"),

@@ -8,7 +8,7 @@ use larder_core::backend::Journal;
 use larder_core::{Backend as _, Durability, Options, RepositoryExt as _};
 use serde_json::{Value, json};
 
-use super::{Did, note, notes, open, probed};
+use super::{Did, note, open, open_with, probed};
 use crate::checkpoint::{Checkpointer, LONG_LOG, PAGES, checkpoint};
 use crate::connection::{Role, open as connect};
 use crate::file::log_path;
@@ -121,9 +121,7 @@ fn a_store_that_promises_nothing_of_a_loss_of_power_syncs_nothing_and_writes_not
         durability: Durability::ProcessCrash,
         ..Options::default()
     };
-    let path = dir.path().join("data.db");
-    let store = SqliteStore::open_with(&probed(&script), &path, options).unwrap();
-    let notes = notes(&store);
+    let (store, notes) = open_with(&probed(&script), dir.path(), options);
     // What is found is made durable once: nobody knows who wrote it.
     script.lock().did.clear();
     for id in ["a", "b"] {

@@ -108,7 +108,15 @@ pub(crate) fn probed(script: &Arc<Mutex<Script>>) -> Parts {
 }
 
 pub(crate) fn open(parts: &Parts, dir: &Path) -> (SqliteStore, SqliteRepository<Value>) {
-    let store = SqliteStore::open_with(parts, &dir.join("data.db"), Options::default()).unwrap();
+    open_with(parts, dir, Options::default())
+}
+
+pub(crate) fn open_with(
+    parts: &Parts,
+    dir: &Path,
+    options: Options,
+) -> (SqliteStore, SqliteRepository<Value>) {
+    let store = SqliteStore::open_with(parts, &dir.join("data.db"), options).unwrap();
     let notes = notes(&store);
     (store, notes)
 }
@@ -120,6 +128,15 @@ pub(crate) fn notes(store: &SqliteStore) -> SqliteRepository<Value> {
 
 pub(crate) fn note(id: &str) -> Value {
     json!({"id": id, "name": format!("n-{id}"), "tags": ["t", id]})
+}
+
+/// From now on SQLite turns every commit into a rollback, at the very end; or no longer.
+pub(crate) fn refuse_commits(store: &SqliteStore, on: bool) {
+    store
+        .database()
+        .with_writer(|writer| writer.commit_hook(on.then_some(|| true)))
+        .unwrap()
+        .unwrap();
 }
 
 /// Copies a database and its log, as a crash would leave them.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::open;
+use super::{open, refuse_commits};
 use crate::store::Parts;
 use crate::{SqliteRepository, SqliteStore};
 
@@ -49,18 +49,14 @@ fn a_commit_that_failed_leaves_them_as_they_were() {
     let (store, _notes) = open(&Parts::real(), dir.path());
     let lamps = lamps(&store);
     lamps.save(lamp(1)).unwrap().wait().unwrap();
-    let refuse = |on: bool| {
-        let set = |writer: &mut rusqlite::Connection| writer.commit_hook(on.then_some(|| true));
-        store.database().with_writer(set).unwrap().unwrap();
-    };
-    refuse(true);
+    refuse_commits(&store, true);
     lamps.save(lamp(2)).unwrap_err();
     assert_eq!(hours(&lamps), 1);
     in_a_transaction(&store, 3).unwrap_err();
     assert_eq!(hours(&lamps), 1);
     lamps.delete("a").unwrap_err();
     assert_eq!(hours(&lamps), 1);
-    refuse(false);
+    refuse_commits(&store, false);
     in_a_transaction(&store, 4).unwrap().wait().unwrap();
     assert_eq!(hours(&lamps), 4);
 }

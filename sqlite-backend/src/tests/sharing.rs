@@ -12,7 +12,7 @@ use larder_core::{
 };
 use serde_json::{Value, json};
 
-use super::{note, notes};
+use super::{note, notes, refuse_commits};
 use crate::{SqliteRepository, SqliteStore};
 
 /// Records of one row each: a save that is refused leaves nothing behind.
@@ -259,14 +259,10 @@ fn who_writes_alone_is_told_what_his_commit_has_failed_with() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let plain = plain(&store);
-    let refuse = |on: bool| {
-        let set = |writer: &mut rusqlite::Connection| writer.commit_hook(on.then_some(|| true));
-        store.database().with_writer(set).unwrap().unwrap();
-    };
-    refuse(true);
+    refuse_commits(&store, true);
     let error = plain.save(note("a")).unwrap_err();
     assert!(error.to_string().contains("could not commit"), "{error}");
-    refuse(false);
+    refuse_commits(&store, false);
     plain.save(note("a")).unwrap().wait().unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use larder_core::{Backend as _, ErrorKind, Options, Query, Repository as _, RepositoryExt as _};
 use parking_lot::Mutex;
 
-use super::{Did, Script, crash, note, notes, open, probed};
+use super::{Did, Script, crash, note, notes, open, open_with, probed, refuse_commits};
 use crate::SqliteStore;
 use crate::connection::{Journaling, Role, journal, open as connect};
 use crate::file::log_path;
@@ -26,15 +26,7 @@ fn trap_1_a_commit_that_failed_is_made_again_on_the_same_connection() {
     let (dir, script) = (tempfile::tempdir().unwrap(), script());
     let (store, notes) = open(&probed(&script), dir.path());
     notes.save(note("a")).unwrap().wait().unwrap();
-    // Turned into a rollback by SQLite itself, at the very end.
-    let refuse = |on: bool| {
-        store
-            .database()
-            .with_writer(|writer| writer.commit_hook(on.then_some(|| true)))
-            .unwrap()
-            .unwrap();
-    };
-    refuse(true);
+    refuse_commits(&store, true);
     let applied = store.health().applied;
     for _ in 0..3 {
         notes.save(note("b")).unwrap_err();
@@ -42,7 +34,7 @@ fn trap_1_a_commit_that_failed_is_made_again_on_the_same_connection() {
     }
     assert_eq!(store.health().applied, applied, "nothing was acknowledged");
     assert_eq!(notes.find(Query::all()).unwrap().len(), 1);
-    refuse(false);
+    refuse_commits(&store, false);
     take(&script);
     notes.save(note("b")).unwrap().wait().unwrap();
     assert_eq!(
@@ -190,11 +182,7 @@ fn trap_3_the_journal_mode_is_what_a_later_read_says() {
 fn trap_4_a_commit_that_fails_is_told_and_no_statement_hides_it() {
     let dir = tempfile::tempdir().unwrap();
     let (store, notes) = open(&Parts::real(), dir.path());
-    store
-        .database()
-        .with_writer(|writer| writer.commit_hook(Some(|| true)))
-        .unwrap()
-        .unwrap();
+    refuse_commits(&store, true);
     assert!(notes.save(note("a")).is_err());
     assert!(notes.save_all([note("a"), note("b")]).is_err());
     assert!(store.reject(Vec::new()).is_err());
@@ -289,9 +277,7 @@ fn who_waits_syncs_the_log_himself() {
         debounce: std::time::Duration::from_hours(1),
         ..Options::default()
     };
-    let path = dir.path().join("data.db");
-    let store = SqliteStore::open_with(&probed(&script), &path, options).unwrap();
-    let notes = notes(&store);
+    let (_store, notes) = open_with(&probed(&script), dir.path(), options);
     script.lock().threads.clear();
     for id in ["a", "b"] {
         notes.save(note(id)).unwrap().wait().unwrap();

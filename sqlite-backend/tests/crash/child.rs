@@ -162,7 +162,10 @@ impl Process<'_> {
         for number in numbers {
             match self.plan.reads {
                 Some((first, _)) if number == first => reader = Some(self.reader()),
-                Some((_, last)) if number == last => drop(reader.take()),
+                Some((_, last)) if number == last => {
+                    self.move_log("PASSIVE");
+                    drop(reader.take());
+                }
                 _ => {}
             }
             self.mark(&format!("try {number}"));
@@ -209,7 +212,10 @@ impl Process<'_> {
     fn checkpoint(&self, nth: u64) {
         let after = self.plan.checkpoints.unwrap_or(1);
         let how = ["PASSIVE", "RESTART", "TRUNCATE"];
-        let how = how[usize::try_from(nth / after % 3).unwrap()];
+        self.move_log(how[usize::try_from(nth / after % 3).unwrap()]);
+    }
+
+    fn move_log(&self, how: &str) {
         let moved = rusqlite::Connection::open(self.database).and_then(|connection| {
             connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
         });

@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     /// After so many writes another program moves the log into the database.
     pub(crate) checkpoints: Option<u64>,
     /// From the one of these writes to the other another program reads, and sees what was there before them:
-    /// records that no later write touches.
+    /// records that no later write touches. Before it ends the log is moved as far as it lets it be.
     pub(crate) reads: Option<(u64, u64)>,
     /// How often a write is awaited, of sixteen.
     pub(crate) awaited: u64,
@@ -79,6 +79,18 @@ pub(crate) fn scatter(number: u64) -> u64 {
 }
 
 impl Plan {
+    /// Two more writes, by a process that comes after this one and whose calls do not fail.
+    pub(crate) fn next(&self) -> Self {
+        Self {
+            from: self.to + 1,
+            to: self.to + 2,
+            page: None,
+            reads: None,
+            faulty: false,
+            ..self.clone()
+        }
+    }
+
     /// Something about a write, one of so many.
     fn choose(&self, number: u64, what: u64, of: u64) -> u64 {
         scatter(self.seed ^ scatter(number ^ scatter(what))) % of

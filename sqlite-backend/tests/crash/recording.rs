@@ -82,6 +82,19 @@ pub(crate) struct Fault {
     pub(crate) times: usize,
 }
 
+impl Fault {
+    /// This sync of a file fails, and no other.
+    pub(crate) fn of_sync(name: &'static str, first: usize) -> Self {
+        let (call, times) = ("sync", 1);
+        Self {
+            call,
+            name,
+            first,
+            times,
+        }
+    }
+}
+
 /// The recorder, as a library to be loaded before the C library.
 #[derive(Clone)]
 pub(crate) struct Recorder {

@@ -171,12 +171,7 @@ fn checkpoints(recorder: &Recorder) -> Counts {
         .into_iter()
         .take(or_long(2, 4))
         {
-            let fault = Fault {
-                call: "sync",
-                name,
-                first,
-                times: 1,
-            };
+            let fault = Fault::of_sync(name, first);
             let mut machine = Machine::new(recorder);
             machine.run(&plan, Some(fault), &mut proof, |calls, at| {
                 let is_after = calls[at.saturating_sub(4_000)..=at]
@@ -184,14 +179,7 @@ fn checkpoints(recorder: &Recorder) -> Counts {
                     .any(Call::failed);
                 is_after.then(|| near(calls, at)).flatten()
             });
-            let next = Plan {
-                from: plan.to + 1,
-                to: plan.to + 2,
-                page: None,
-                faulty: false,
-                ..plan.clone()
-            };
-            machine.run(&next, None, &mut proof, near);
+            machine.run(&plan.next(), None, &mut proof, near);
         }
     }
     proof.end()
@@ -288,12 +276,7 @@ fn journal(recorder: &Recorder) -> Counts {
             awaited: 8,
             ..Plan::default()
         };
-        let fault = Fault {
-            call: "sync",
-            name: "data.db",
-            first: 1,
-            times: 1,
-        };
+        let fault = Fault::of_sync("data.db", 1);
         let mut machine = Machine::new(recorder);
         let calls = machine.run(&plan, Some(fault), &mut proof, |_, _| Some(budget(8, 2)));
         assert_eq!(number_of(&calls, "-wal"), None, "there is a log after all");
@@ -333,12 +316,7 @@ fn second_cut(recorder: &Recorder) -> Counts {
 fn cut_again(recorder: &Recorder, task: &Task, dir: &Path, found: &State) -> usize {
     task.image.put(dir);
     let faulty = task.image.fingerprint().is_multiple_of(2);
-    let fault = Fault {
-        call: "sync",
-        name: "-wal",
-        first: 1,
-        times: 1,
-    };
+    let fault = Fault::of_sync("-wal", 1);
     let plan = Plan {
         from: 1_000,
         to: 1_001,
@@ -459,12 +437,7 @@ fn a_fault(recorder: &Recorder, proof: &mut Proof, plan: &Plan, fault: Fault, en
         let is_after = calls[..=at].iter().any(Call::failed);
         is_after.then(|| at_times(calls, at)).flatten()
     });
-    let next = Plan {
-        from: plan.to + 1,
-        to: plan.to + 2,
-        ..plan.clone()
-    };
-    machine.run(&next, None, proof, at_times);
+    machine.run(&plan.next(), None, proof, at_times);
 }
 
 /// A little, after some of the calls; more while the database itself is written.
